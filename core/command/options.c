@@ -1,0 +1,257 @@
+/* The table of options, and the parser that reads it. */
+#include "args.h"
+#include "tm/number.h"
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const by_choices[] = { "lineno", "filename", "traceback", NULL };
+static const char *const format_choices[] = { "text", "table", "json", "csv", NULL };
+static const char *const color_choices[] = { "auto", "always", "never", NULL };
+
+#define AT(member) offsetof(struct tm_args, member)
+const struct tm_option tm_options[] = {
+	{ "by", 0, TM_OPTION_CHOICE, "KEY", by_choices, "group by lineno (the default), filename or traceback", AT(by), TM_GROUP_BY },
+	{ "cumulative", 0, TM_OPTION_FLAG, NULL, NULL, "count a block for every frame of its traceback, not just the newest",
+		AT(cumulative), TM_GROUP_BY },
+	{ "limit", 'n', TM_OPTION_NUMBER, "N", NULL, "rows to show; 0: all (default 10)", AT(limit), TM_GROUP_ROWS },
+	{ "frames", 0, TM_OPTION_NUMBER, "N", NULL, "show the newest N frames only; 0: all (the default)", AT(frames), TM_GROUP_FRAMES },
+	{ "most-recent-first", 0, TM_OPTION_FLAG, NULL, NULL, "newest frame first", AT(most_recent_first), TM_GROUP_FRAMES },
+	{ "in", 0, TM_OPTION_STRING, "SOURCE", NULL, "look in this core, process or snapshot file", AT(in), TM_GROUP_IN },
+	{ "core", 'c', TM_OPTION_STRING, "FILE", NULL, "SOURCE is this core or snapshot file", AT(core), TM_GROUP_SOURCE },
+	{ "pid", 'p', TM_OPTION_NUMBER, "N", NULL, "SOURCE is this process", AT(pid), TM_GROUP_SOURCE },
+	{ "no-stop", 0, TM_OPTION_FLAG, NULL, NULL, "read a process while it runs; the result then is of no single moment", AT(no_stop),
+		TM_GROUP_SOURCE },
+	{ "exe", 'e', TM_OPTION_STRING, "FILE", NULL, "the program that the core is of, when it is not where it was", AT(exe), TM_GROUP_SOURCE },
+	{ "sysroot", 0, TM_OPTION_STRING, "DIR", NULL, "folder that holds the root of the target's file system", AT(sysroot), TM_GROUP_SOURCE },
+	{ "debug-dir", 0, TM_OPTION_STRINGS, "DIR", NULL, "folder with separate debug files, besides /usr/lib/debug; repeatable",
+		AT(debug_dirs), TM_GROUP_SOURCE },
+	{ "verify", 0, TM_OPTION_FLAG, NULL, NULL, "look for the tables in every way, and read a snapshot file to its end", AT(verify), TM_GROUP_VERIFY },
+	{ "strict", 0, TM_OPTION_FLAG, NULL, NULL, "fail (exit status 4) when anything is missing or in doubt", AT(strict), TM_GROUP_SOURCE },
+	{ "format", 0, TM_OPTION_CHOICE, "FORMAT", format_choices, "text (the default), table, json or csv", AT(format), TM_GROUP_RENDER },
+	{ "json", 'j', TM_OPTION_FLAG, NULL, NULL, "the same as --format json", AT(json), TM_GROUP_RENDER },
+	{ "full-paths", 0, TM_OPTION_FLAG, NULL, NULL, "do not shorten paths in tables", AT(full_paths), TM_GROUP_RENDER },
+	{ "color", 0, TM_OPTION_CHOICE, "WHEN", color_choices, "auto (the default; obeys NO_COLOR), always or never", AT(color), TM_GROUP_RENDER },
+	{ "quiet", 'q', TM_OPTION_FLAG, NULL, NULL, "no headings; what is missing is still told", AT(quiet), TM_GROUP_RENDER },
+	{ "output", 'o', TM_OPTION_STRING, "FILE", NULL, "write to FILE, which appears whole or not at all", AT(output), TM_GROUP_OUTPUT },
+	{ "force", 'f', TM_OPTION_FLAG, NULL, NULL, "overwrite an existing FILE", AT(force), TM_GROUP_OUTPUT },
+	{ "man", 0, TM_OPTION_FLAG, NULL, NULL, "print the manual page (roff)", AT(man), TM_GROUP_HELP },
+	{ "help", 'h', TM_OPTION_FLAG, NULL, NULL, "show this help", AT(help), TM_GROUP_ALL },
+	{ 0 },
+};
+
+/* Edits to get from A to B: for "did you mean". */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[64];
+	size_t n = strlen(b);
+	if (n >= 63 || strlen(a) > 200)
+		return 99;
+	for (size_t i = 0; i <= n; i++)
+		row[i] = (unsigned)i;
+	for (unsigned i = 1; *a; a++, i++) {
+		unsigned diagonal = row[0];
+		row[0] = i;
+		for (size_t k = 1; k <= n; k++) {
+			unsigned up = row[k], best = diagonal + (*a != b[k - 1]);
+			best = up + 1 < best ? up + 1 : best;
+			best = row[k - 1] + 1 < best ? row[k - 1] + 1 : best;
+			diagonal = up;
+			row[k] = best;
+		}
+	}
+	return row[n];
+}
+
+struct nearest {
+	const char *name;
+	unsigned distance;
+};
+
+static void consider(struct nearest *n, const char *word, const char *name)
+{
+	unsigned d = distance(word, name);
+	if (d < n->distance && d <= strlen(name) / 2) {
+		n->name = name;
+		n->distance = d;
+	}
+}
+
+struct tm_error *tm_command_find(const char *name, const struct tm_command **ret)
+{
+	const struct tm_command *found = NULL;
+	struct nearest near = { NULL, 99 };
+	bool ambiguous = false;
+	for (const struct tm_command *c = tm_commands; c->name; c++) {
+		if (strcmp(c->name, name) == 0 || (c->alias && strcmp(c->alias, name) == 0)) {
+			*ret = c;
+			return NULL;
+		}
+		if (strncmp(c->name, name, strlen(name)) == 0) {
+			ambiguous = found != NULL;
+			found = c;
+		}
+		consider(&near, name, c->name);
+		if (c->alias)
+			consider(&near, name, c->alias);
+	}
+	if (found && !ambiguous) {
+		*ret = found;
+		return NULL;
+	}
+	if (found) {
+		struct tm_text names = { 0 };
+		for (const struct tm_command *c = tm_commands; c->name; c++)
+			if (strncmp(c->name, name, strlen(name)) == 0)
+				tm_text_printf(&names, "%s%s", names.len ? ", " : "", c->name);
+		struct tm_error *err = tm_error_new(TM_ERR_USAGE, "'%s' is ambiguous: %s", name, tm_text_str(&names));
+		tm_text_free(&names);
+		return err;
+	}
+	if (near.name)
+		return tm_error_new(TM_ERR_USAGE, "unknown command '%s'; did you mean '%s'?", name, near.name);
+	return tm_error_new(TM_ERR_USAGE, "unknown command '%s'; 'tm help' lists them", name);
+}
+
+static struct tm_error *find_option(const struct tm_command *c, const char *name, size_t len, const struct tm_option **ret)
+{
+	const struct tm_option *found = NULL, *elsewhere = NULL;
+	struct nearest near = { NULL, 99 };
+	bool ambiguous = false;
+	char word[64];
+	snprintf(word, sizeof word, "%.*s", (int)(len < 63 ? len : 63), name);
+	for (const struct tm_option *o = tm_options; o->name; o++) {
+		bool exact = strcmp(o->name, word) == 0;
+		if (!(o->groups & c->groups)) {
+			elsewhere = exact ? o : elsewhere;
+			continue;
+		}
+		if (exact) {
+			*ret = o;
+			return NULL;
+		}
+		if (strncmp(o->name, word, strlen(word)) == 0) {
+			ambiguous = found != NULL;
+			found = o;
+		}
+		consider(&near, word, o->name);
+	}
+	if (found && !ambiguous) {
+		*ret = found;
+		return NULL;
+	}
+	if (found)
+		return tm_error_new(TM_ERR_USAGE, "option '--%s' is ambiguous; 'tm help %s' lists the options", word, c->name);
+	if (elsewhere)
+		return tm_error_new(TM_ERR_USAGE, "'tm %s' has no option '--%s'; 'tm help %s' lists its options", c->name, word, c->name);
+	if (near.name)
+		return tm_error_new(TM_ERR_USAGE, "unknown option '--%s'; did you mean '--%s'?", word, near.name);
+	return tm_error_new(TM_ERR_USAGE, "unknown option '--%s'; 'tm help %s' lists the options", word, c->name);
+}
+
+static struct tm_error *set_choice(const struct tm_option *o, const char *value, unsigned *to)
+{
+	for (unsigned i = 0; o->choices[i]; i++)
+		if (strcmp(o->choices[i], value) == 0) {
+			*to = i;
+			return NULL;
+		}
+	struct tm_text all = { 0 };
+	for (unsigned i = 0; o->choices[i]; i++)
+		tm_text_printf(&all, "%s%s", i ? ", " : "", o->choices[i]);
+	struct tm_error *err = tm_error_new(TM_ERR_USAGE, "--%s is one of %s, not '%s'", o->name, tm_text_str(&all), value);
+	tm_text_free(&all);
+	return err;
+}
+
+static struct tm_error *set_option(const struct tm_option *o, const char *value, struct tm_args *args)
+{
+	char *at = (char *)args + o->at;
+	if (o->at == AT(pid))
+		args->has_pid = true;
+	if (o->at == AT(format))
+		args->has_format = true;
+	switch (o->type) {
+	case TM_OPTION_FLAG:
+		*(bool *)at = true;
+		return NULL;
+	case TM_OPTION_NUMBER:
+		return tm_parse_u64(value, (uint64_t *)at) ? NULL : tm_error_new(TM_ERR_USAGE, "--%s takes a number, not '%s'", o->name, value);
+	case TM_OPTION_STRING:
+		*(const char **)at = value;
+		return NULL;
+	case TM_OPTION_CHOICE:
+		return set_choice(o, value, (unsigned *)at);
+	case TM_OPTION_STRINGS:
+		for (unsigned i = 0; i + 1 < sizeof args->debug_dirs / sizeof *args->debug_dirs; i++)
+			if (!((const char **)at)[i]) {
+				((const char **)at)[i] = value;
+				return NULL;
+			}
+		return tm_error_new(TM_ERR_USAGE, "--%s was given too often", o->name);
+	}
+	return NULL;
+}
+
+/* "-n5", "-n 5", "-jq": letters; the last one may take a value. */
+static struct tm_error *parse_letters(const struct tm_command *c, const char *word, const char *next, bool *used, struct tm_args *args)
+{
+	for (const char *p = word + 1; *p; p++) {
+		const struct tm_option *o = tm_options;
+		while (o->name && !(o->letter == *p && (o->groups & c->groups)))
+			o++;
+		if (!o->name)
+			return tm_error_new(TM_ERR_USAGE, "unknown option '-%c'; 'tm help %s' lists the options", *p, c->name);
+		if (o->type == TM_OPTION_FLAG) {
+			set_option(o, NULL, args);
+			continue;
+		}
+		*used = !p[1];
+		if (*used && !next)
+			return tm_error_new(TM_ERR_USAGE, "option '-%c' needs a value: %s", *p, o->value);
+		return set_option(o, p[1] ? p + 1 : next, args);
+	}
+	return NULL;
+}
+
+static struct tm_error *parse_long(const struct tm_command *c, const char *word, const char *next, bool *used, struct tm_args *args)
+{
+	const struct tm_option *o = NULL;
+	const char *name = word + 2, *value = strchr(name, '=');
+	struct tm_error *err = find_option(c, name, value ? (size_t)(value - name) : strlen(name), &o);
+	if (err)
+		return err;
+	if (o->type == TM_OPTION_FLAG)
+		return value ? tm_error_new(TM_ERR_USAGE, "option '--%s' takes no value", o->name) : set_option(o, NULL, args);
+	*used = !value;
+	value = value ? value + 1 : next;
+	return value ? set_option(o, value, args) : tm_error_new(TM_ERR_USAGE, "option '--%s' needs a value: %s", o->name, o->value);
+}
+
+struct tm_error *tm_args_parse(const struct tm_session *s, const struct tm_command *c, int argc, const char *const *argv,
+	struct tm_args *args)
+{
+	*args = (struct tm_args) { .command = c, .limit = 10, .format = s->format };
+	bool options = true;
+	for (int i = 0; i < argc; i++) {
+		const char *word = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
+		bool used = false;
+		struct tm_error *err = NULL;
+		if (options && strcmp(word, "--") == 0)
+			options = false;
+		else if (options && word[0] == '-' && word[1] == '-')
+			err = parse_long(c, word, next, &used, args);
+		else if (options && word[0] == '-' && word[1] && !(word[1] >= '0' && word[1] <= '9'))
+			err = parse_letters(c, word, next, &used, args);
+		else if (args->noperands >= c->most_operands)
+			err = tm_error_new(TM_ERR_USAGE, "'%s' is one word too many; usage: tm %s %s", word, c->name, c->operands);
+		else
+			args->operands[args->noperands++] = word;
+		if (err)
+			return err;
+		i += used;
+	}
+	if (args->json)
+		args->format = TM_FORMAT_JSON;
+	return NULL;
+}

@@ -1,0 +1,147 @@
+/* SOURCE: a core, a process, a snapshot file. Files are told apart by their content, never by their name. */
+#include "args.h"
+#include "tm/cleanup.h"
+#include "tm/number.h"
+#include "tm/store.h"
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *tm_plural(uint64_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
+static struct tm_search search_of(const struct tm_args *args)
+{
+	return (struct tm_search) { .exe = args->exe, .sysroot = args->sysroot, .debug_dirs = args->debug_dirs };
+}
+
+static struct tm_error *open_file(struct tm_session *s, const struct tm_args *args, const char *path, struct tm_snapshot **snapshot,
+	struct tm_target **target)
+{
+	unsigned char head[16] = { 0 };
+	struct stat st;
+	tm_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return tm_error_os(errno, "%s", path);
+	if (!fstat(fd, &st) && !S_ISREG(st.st_mode))
+		return tm_error_new(TM_ERR_UNSUPPORTED, "%s is %s, not a core or snapshot file", path,
+			S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
+	ssize_t n = read(fd, head, sizeof head);
+	if (n < 0)
+		return tm_error_os(errno, "%s", path);
+	if (!n)
+		return tm_error_new(TM_ERR_CORRUPT, "%s is empty", path);
+	if (tm_snapshot_is_file(head, (size_t)n))
+		return tm_snapshot_open(path, snapshot);
+	if (memcmp(head, ELFMAG, SELFMAG) == 0) {
+		struct tm_search search = search_of(args);
+		return tm_target_open_core(path, &search, s->front.poll, target);
+	}
+	return tm_error_new(TM_ERR_UNSUPPORTED, "%s is neither an ELF core file nor a snapshot file of tm", path);
+}
+
+static bool all_digits(const char *s)
+{
+	return *s && strspn(s, "0123456789") == strlen(s);
+}
+
+static struct tm_error *open_pid(struct tm_session *s, const struct tm_args *args, uint64_t pid, struct tm_target **target)
+{
+	struct tm_search search = search_of(args);
+	if (!pid || pid > INT32_MAX)
+		return tm_error_new(TM_ERR_NOTFOUND, "no process %llu", (unsigned long long)pid);
+	return tm_target_open_process((int)pid, &search, s->front.poll, target);
+}
+
+static struct tm_error *open_named(struct tm_session *s, const struct tm_args *args, const char *source, struct tm_snapshot **snapshot,
+	struct tm_target **target)
+{
+	struct stat st;
+	uint64_t pid;
+	if (!stat(source, &st) || strchr(source, '/'))
+		return open_file(s, args, source, snapshot, target);
+	if (all_digits(source))
+		return tm_parse_u64(source, &pid) ? open_pid(s, args, pid, target) : tm_error_new(TM_ERR_NOTFOUND, "no process %s", source);
+	return tm_error_new(TM_ERR_NOTFOUND, "%s: no such file, and not a process ID", source);
+}
+
+struct tm_error *tm_source_open(struct tm_session *s, const struct tm_args *args, const char *source, bool traces,
+	struct tm_snapshot **ret, struct tm_target **ret_target)
+{
+	struct tm_snapshot *snapshot = NULL;
+	struct tm_target *target = NULL;
+	struct tm_error *err;
+	int given = (source != NULL) + (args->core != NULL) + args->has_pid;
+	if (given > 1)
+		return tm_error_new(TM_ERR_USAGE, "one SOURCE, please: a name, --core or --pid");
+	if (args->core)
+		err = open_file(s, args, args->core, &snapshot, &target);
+	else if (args->has_pid)
+		err = open_pid(s, args, args->pid, &target);
+	else if (source)
+		err = open_named(s, args, source, &snapshot, &target);
+	else if (s->front.target) {
+		struct tm_search search = search_of(args);
+		err = s->front.target(s->front.ctx, &search, &target);
+	} else
+		err = tm_error_new(TM_ERR_USAGE, "which core, process or snapshot file? usage: tm %s %s", args->command->name,
+			args->command->operands);
+	if (!err && target) {
+		struct tm_capture_options o = { .traces = traces, .no_stop = args->no_stop, .verify = args->verify };
+		err = tm_capture(target, &o, &snapshot);
+	}
+	if (err || !ret_target) {
+		tm_target_close(target);
+		target = NULL;
+	}
+	if (err)
+		return err;
+	*ret = snapshot;
+	if (ret_target)
+		*ret_target = target;
+	return NULL;
+}
+
+struct tm_error *tm_source_snapshot(struct tm_session *s, const struct tm_args *args, const char *source, bool traces,
+	struct tm_snapshot **ret)
+{
+	struct tm_error *err = tm_source_open(s, args, source, traces, ret, NULL);
+	if (err)
+		return err;
+	err = tm_source_tracing(*ret);
+	if (err) {
+		tm_snapshot_unref(*ret);
+		*ret = NULL;
+	}
+	return err;
+}
+
+struct tm_error *tm_source_tracing(const struct tm_snapshot *s)
+{
+	if (s->about.tracing)
+		return NULL;
+	return tm_error_new(TM_ERR_NOTTRACING,
+		"%s (Python %s): tracemalloc is not tracing; start the program with PYTHONTRACEMALLOC=1 or python -X tracemalloc",
+		s->about.target, s->about.python ? s->about.python : "?");
+}
+
+struct tm_error *tm_source_strict(const struct tm_args *args, const struct tm_snapshot *s)
+{
+	if (!args->strict || s->about.complete)
+		return NULL;
+	for (size_t i = 0; i < s->nnotes; i++)
+		if (s->notes[i].gap)
+			return tm_error_new(TM_ERR_INCOMPLETE, "the result is incomplete: %s", s->notes[i].text);
+	return tm_error_new(TM_ERR_INCOMPLETE, "the result is incomplete");
+}
+
+void tm_text_origin(struct tm_text *t, const struct tm_snapshot *s)
+{
+	if (s->about.python)
+		tm_text_printf(t, "Python %s, ", s->about.python);
+	tm_text_puts(t, s->about.target ? s->about.target : "snapshot");
+}

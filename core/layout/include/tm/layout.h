@@ -1,0 +1,130 @@
+/*
+ * Where CPython keeps tracemalloc's state, as numbers. This room alone names Python versions; every other one reads these
+ * numbers. No row is trusted: capture/evidence.c decides whether one fits.
+ *
+ * Sources: CPython Modules/_tracemalloc.c (3.6-3.12), Python/tracemalloc.c (3.13-3.15), Modules/hashtable.h,
+ * Python/hashtable.c, Include/internal/pycore_{tracemalloc,hashtable,runtime}.h, Include/cpython/unicodeobject.h of the
+ * releases named in each row; checked against the DWARF of the interpreters at hand by tests/matrix/test_layout.py.
+ */
+#ifndef TM_LAYOUT_H
+#define TM_LAYOUT_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TM_NONE = 0xffff }; /* this build has no such member */
+
+enum tm_root {
+	TM_ROOT_GLOBALS, /* static variables of the module */
+	TM_ROOT_RUNTIME, /* a struct inside _PyRuntime */
+};
+
+enum tm_lock {
+	TM_LOCK_SEMAPHORE, /* pointer to a sem_t: its first 32 bits are 0 while held */
+	TM_LOCK_MUTEX,	   /* PyMutex: bit 0 of the byte is set while held */
+};
+
+enum tm_filename {
+	TM_FILENAME_OBJECT, /* a Python str */
+	TM_FILENAME_BYTES,  /* NUL-terminated UTF-8 with surrogates */
+};
+
+/* All offsets in bytes. */
+struct tm_layout {
+	const char *pythons;	  /* "3.9-3.11" */
+	uint16_t first, last;	  /* 0x0309, 0x030b */
+	uint8_t word;		  /* bytes in a pointer */
+	enum tm_root root;
+	enum tm_lock lock_kind;
+	enum tm_filename filename_kind;
+
+	struct { /* _Py_hashtable_t */
+		uint16_t nentries, nbuckets, buckets;
+		uint16_t key_size, data_size; /* ≤ 3.8: entries carry key and data inline */
+		uint16_t functions, nfunctions; /* function pointers, one after the other */
+		uint16_t optional_functions; /* bit i: function i may be NULL */
+		uint16_t size;
+	} table;
+	struct { /* _Py_hashtable_entry_t */
+		uint16_t next, hash, key;
+		uint16_t value; /* pointer-sized; TM_NONE: data lies inline behind the key */
+	} entry;
+	struct { /* trace_t */
+		uint16_t size, traceback, sizeof_;
+	} trace;
+	struct { /* traceback_t */
+		uint16_t hash, nframe;
+		uint8_t nframe_size; /* 2 or 4 */
+		uint16_t total_nframe; /* 2 bytes */
+		uint16_t frames;
+	} traceback;
+	struct { /* frame_t, packed */
+		uint16_t filename, lineno, sizeof_;
+	} frame;
+	struct { /* PyASCIIObject, PyCompactUnicodeObject, PyUnicodeObject */
+		uint16_t length, hash, state, ascii, compact;
+	} str;
+	struct { /* tracemalloc_config: ints */
+		uint16_t initialized, tracing, max_nframe, use_domain, sizeof_;
+	} config;
+	struct { /* struct _tracemalloc_runtime_state; offsets from its beginning */
+		uint16_t allocators, lock, traced, peak, filenames, scratch, tracebacks, traces, domains, empty;
+		bool empty_is_pointer;
+		uint16_t sizeof_;
+	} runtime;
+	struct { /* PyObject, PyTypeObject, and what lies in front of an object */
+		uint16_t ob_type, tp_name, tp_basicsize, tp_itemsize, tp_flags;
+		uint16_t gc_head;	       /* bytes of the collector's header */
+		uint32_t preheader_flags;      /* any of these type flags: a pre-header lies in front */
+		uint16_t preheader;	       /* its bytes */
+		uint32_t python_preheader_flags; /* the flags that get_object_traceback() of this version looks at */
+	} object;
+};
+
+extern const struct tm_layout tm_layouts[];
+extern const size_t tm_nlayouts;
+
+/* Where _PyRuntime.tracemalloc was seen: a hint to look at first. Later micro releases may move it. */
+struct tm_runtime_hint {
+	uint16_t python;     /* 0x030d */
+	uint8_t word;
+	bool debug;	     /* Py_DEBUG */
+	uint32_t offset;     /* of the state in _PyRuntime */
+};
+extern const struct tm_runtime_hint tm_runtime_hints[];
+extern const size_t tm_nruntime_hints;
+
+/* How a linker laid out the static variables, as distances from tracemalloc_traces. A hint too. */
+struct tm_statics_hint {
+	const char *seen_in;
+	int16_t tracebacks, filenames, domains, traced, peak;
+};
+extern const struct tm_statics_hint tm_statics_hints[];
+extern const size_t tm_nstatics_hints;
+
+/* _Py_DebugOffsets (3.13+) at the beginning of _PyRuntime: 8 bytes "xdebugpy", then numbers of 8 bytes. */
+enum {
+	TM_COOKIE_VERSION = 8,
+	TM_COOKIE_FREE_THREADED = 16,
+	TM_COOKIE_RUNTIME_SIZE = 24,
+};
+#define TM_COOKIE "xdebugpy"
+
+enum tm_type_flag { /* tp_flags, the same in all versions */
+	TM_TPFLAG_READY = 1u << 12,
+	TM_TPFLAG_HAVE_GC = 1u << 14,
+	TM_TPFLAG_TYPE_SUBCLASS = 1u << 31,
+};
+
+/* The row for PYTHON (0x030b; 0: any) and WORD at or behind tm_layouts[START]; NULL when there is none. */
+const struct tm_layout *tm_layout_for(uint16_t python, unsigned word, size_t start);
+
+/* tracemalloc's name of each variable of the TM_ROOT_GLOBALS rows. */
+enum tm_global {
+	TM_GLOBAL_TRACES, TM_GLOBAL_TRACEBACKS, TM_GLOBAL_FILENAMES, TM_GLOBAL_DOMAINS, TM_GLOBAL_CONFIG,
+	TM_GLOBAL_STATIC_CONFIG, TM_GLOBAL_TRACED, TM_GLOBAL_PEAK, TM_GLOBAL_LOCK, TM_GLOBAL_EMPTY,
+	TM_GLOBAL_RUNTIME, TM_GLOBAL_VERSION, TM_GLOBAL_TRACK, TM_GLOBAL_TRACK_36, TM_GLOBAL_DEBUG_BUILD, TM_GLOBAL_DEBUG_BUILD_36,
+	TM_GLOBAL_TYPE, TM_NGLOBALS
+};
+extern const char *const tm_global_names[TM_NGLOBALS];
+#endif

@@ -1,0 +1,465 @@
+/* A live process of this machine: its map from /proc, its bytes by process_vm_readv, its threads held by ptrace. */
+#include "common.h"
+#include "tm/bytes.h"
+#include "tm/cleanup.h"
+#include "tm/text.h"
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum {
+	PIECE = 4 << 20,       /* bytes per system call: larger ones keep a stopped target waiting and Ctrl-C deaf */
+	STOP_TIMEOUT_MS = 5000, /* a thread in uninterruptible sleep may not stop at all */
+};
+
+struct thread {
+	int tid;
+	int signal; /* to deliver when it goes on: it was on its way when we stopped the thread */
+	bool stopped, gone;
+};
+
+struct live {
+	int pid;
+	int mem; /* /proc/PID/mem, where process_vm_readv is not allowed; -1: not needed */
+	TM_ARRAY(struct thread) threads;
+};
+
+static FILE *proc_file(int pid, const char *name)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+	return fopen(path, "re");
+}
+
+/* A numeric field of /proc/PID/status, or -1. */
+static long status_field(int pid, const char *field)
+{
+	FILE *f = proc_file(pid, "status");
+	if (!f)
+		return -1;
+	char line[256];
+	size_t n = strlen(field);
+	long v = -1;
+	while (v < 0 && fgets(line, sizeof line, f))
+		if (strncmp(line, field, n) == 0 && line[n] == ':')
+			v = strtol(line + n + 1, NULL, 10);
+	fclose(f);
+	return v;
+}
+
+/* The state letter of a thread: R, S, D, T (stopped), t (traced), Z ...; 0 when it is gone. */
+static char thread_state(int pid, int tid)
+{
+	char path[64], buf[512];
+	snprintf(path, sizeof path, "/proc/%d/task/%d/stat", pid, tid);
+	tm_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf - 1);
+	if (n <= 0)
+		return 0;
+	buf[n] = 0;
+	char *paren = strrchr(buf, ')');
+	return paren && paren[1] == ' ' ? paren[2] : 0;
+}
+
+static struct tm_error *no_permission(int pid)
+{
+	const char *how = "run tm as the same user or as root; in a container it needs the capability SYS_PTRACE";
+	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope = f ? fgetc(f) - '0' : 0;
+	if (f)
+		fclose(f);
+	if (scope == 1 || scope == 2)
+		how = "kernel.yama.ptrace_scope forbids it: run tm as root (or: sysctl kernel.yama.ptrace_scope=0)";
+	else if (scope == 3)
+		how = "kernel.yama.ptrace_scope is 3, which forbids it to everybody until the next boot: "
+		      "take a core instead";
+	return tm_error_new(TM_ERR_OS, "process %d: no permission to read its memory; %s", pid, how);
+}
+
+static size_t fill(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct live *l = ctx;
+	size_t done = 0;
+	while (done < len) {
+		size_t n = len - done < PIECE ? len - done : PIECE;
+		struct iovec local = { (char *)buf + done, n };
+		struct iovec remote = { (void *)(uintptr_t)(addr + done), n };
+		ssize_t got = l->mem < 0 ? process_vm_readv(l->pid, &local, 1, &remote, 1, 0)
+					 : pread(l->mem, local.iov_base, n, (off_t)(addr + done));
+		if (got <= 0)
+			break;
+		done += (size_t)got;
+		if ((size_t)got < n)
+			break;
+	}
+	return done;
+}
+
+static void forget_regions(struct tm_target *t)
+{
+	for (size_t i = 0; i < t->regions.n; i++)
+		free(t->regions.items[i].path);
+	t->regions.n = 0;
+}
+
+/* One line of /proc/PID/maps. */
+static struct tm_error *add_mapping(struct tm_target *t, char *line, uint64_t *run_start, uint64_t *run_end)
+{
+	uint64_t start, end, offset;
+	char perms[5];
+	int path_at = 0;
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &start, &end, perms, &offset, &path_at) < 4)
+		return NULL;
+	char *path = path_at ? line + path_at : (char *)"";
+	path[strcspn(path, "\n")] = 0;
+	if (strncmp(path, "[v", 2) == 0) /* vvar, vdso, vsyscall: the kernel's, partly unreadable */
+		return NULL;
+	unsigned prot = (perms[0] == 'r' ? TM_READ : 0) | (perms[1] == 'w' ? TM_WRITE : 0) | (perms[2] == 'x' ? TM_EXEC : 0);
+	if (path[0] != '/')
+		path = NULL;
+	struct tm_error *err = tm_target_add_region(t, start, end, prot, path, offset, prot & TM_READ ? end - start : 0);
+	if (err || !(prot & TM_READ))
+		return err;
+	/* Neighbours become one span, so that nothing straddles two. */
+	if (start == *run_end) {
+		*run_end = end;
+		return NULL;
+	}
+	err = tm_memory_add_lazy(&t->memory, *run_start, *run_end - *run_start);
+	*run_start = start;
+	*run_end = end;
+	return err;
+}
+
+static struct tm_error *read_maps(struct tm_target *t)
+{
+	struct live *l = t->impl;
+	FILE *f = proc_file(l->pid, "maps");
+	if (!f)
+		return errno == ENOENT ? tm_error_new(TM_ERR_NOTFOUND, "no process %d", l->pid) : no_permission(l->pid);
+	forget_regions(t);
+	uint64_t run_start = 0, run_end = 0;
+	struct tm_error *err = NULL;
+	tm_autofree char *line = NULL;
+	size_t cap = 0;
+	while (!err && getline(&line, &cap, f) > 0)
+		err = add_mapping(t, line, &run_start, &run_end);
+	bool denied = ferror(f);
+	fclose(f);
+	if (!err && denied)
+		return no_permission(l->pid);
+	return err ? err : tm_memory_add_lazy(&t->memory, run_start, run_end - run_start);
+}
+
+/* ---- stopping ---- */
+
+static struct thread *find_thread(struct live *l, int tid)
+{
+	for (size_t i = 0; i < l->threads.n; i++)
+		if (l->threads.items[i].tid == tid)
+			return &l->threads.items[i];
+	return NULL;
+}
+
+/* Calls EACH for every thread that /proc lists; stops at the first error. */
+static struct tm_error *each_thread(struct tm_target *t, struct tm_error *(*each)(struct tm_target *t, int tid, bool *news),
+	bool *news)
+{
+	struct live *l = t->impl;
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/task", l->pid);
+	DIR *d = opendir(path);
+	if (!d)
+		return tm_error_new(TM_ERR_NOTFOUND, "process %d has ended", l->pid);
+	struct tm_error *err = NULL;
+	for (struct dirent *e; !err && (e = readdir(d));) {
+		int tid = atoi(e->d_name);
+		if (tid > 0)
+			err = each(t, tid, news);
+	}
+	closedir(d);
+	return err;
+}
+
+static struct tm_error *seize(struct tm_target *t, int tid, bool *news)
+{
+	struct live *l = t->impl;
+	if (find_thread(l, tid))
+		return NULL;
+	if (thread_state(l->pid, tid) == 'Z')
+		return NULL; /* a main thread that ended before the others */
+	if (!tm_array_reserve(&l->threads, 1))
+		return tm_error_nomem();
+	if (ptrace(PTRACE_SEIZE, tid, 0, 0)) {
+		if (errno == ESRCH)
+			return NULL;
+		return errno == EPERM ? no_permission(l->pid) : tm_error_os(errno, "stopping thread %d", tid);
+	}
+	l->threads.items[l->threads.n++] = (struct thread) { .tid = tid };
+	*news = true;
+	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) && errno != ESRCH)
+		return tm_error_os(errno, "stopping thread %d", tid);
+	return NULL;
+}
+
+static double now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static struct tm_error *await(struct tm_target *t, struct thread *th)
+{
+	double until = now_ms() + STOP_TIMEOUT_MS;
+	for (int spins = 0;; spins++) {
+		int status;
+		pid_t r = waitpid(th->tid, &status, __WALL | WNOHANG);
+		if (r == th->tid && WIFSTOPPED(status)) {
+			/* A stop that is neither ours nor a group stop is a signal on its way: it is delivered later. */
+			th->signal = status >> 16 ? 0 : WSTOPSIG(status);
+			th->stopped = true;
+			return NULL;
+		}
+		if (r == th->tid || (r < 0 && errno != EINTR)) {
+			th->gone = true;
+			return NULL;
+		}
+		if (spins < 200) {
+			sched_yield();
+			continue;
+		}
+		if (now_ms() > until)
+			return tm_error_new(TM_ERR_OS, "thread %d does not stop (uninterruptible sleep?); --no-stop reads anyway",
+				th->tid);
+		struct tm_error *err = tm_poll(&t->poll, "stopping", 0, 0);
+		if (err)
+			return err;
+		nanosleep(&(struct timespec) { .tv_nsec = 200000 }, NULL);
+	}
+}
+
+static struct tm_error *resume(struct tm_target *t)
+{
+	struct live *l = t->impl;
+	for (size_t i = 0; l && i < l->threads.n; i++) {
+		struct thread *th = &l->threads.items[i];
+		if (th->gone)
+			continue;
+		if (!th->stopped) /* cannot detach a running thread: make it stop, shortly */
+			tm_error_free(await(t, th));
+		if (!th->gone)
+			ptrace(PTRACE_DETACH, th->tid, 0, (void *)(intptr_t)th->signal);
+	}
+	if (l)
+		l->threads.n = 0;
+	return NULL;
+}
+
+static struct tm_error *is_stopped(struct tm_target *t, int tid, bool *running)
+{
+	struct live *l = t->impl;
+	char c = thread_state(l->pid, tid);
+	if (c && !strchr("TtZX", c))
+		*running = true;
+	return NULL;
+}
+
+static struct tm_error *set_stopped_by(struct tm_target *t, const char *fmt, long pid)
+{
+	struct tm_text s = { 0 };
+	tm_text_printf(&s, fmt, pid);
+	if (s.failed) {
+		tm_text_free(&s);
+		return tm_error_nomem();
+	}
+	free(t->stopped_by);
+	t->stopped_by = s.s;
+	t->stopped = true;
+	return NULL;
+}
+
+static struct tm_error *stop(struct tm_target *t)
+{
+	struct live *l = t->impl;
+	bool running = false, news;
+	long tracer = status_field(l->pid, "TracerPid");
+	struct tm_error *err = each_thread(t, is_stopped, &running);
+	if (err)
+		return err;
+	if (tracer > 0 && running)
+		return tm_error_new(TM_ERR_OS,
+			"process %d runs under process %ld (a debugger or strace): stop it there first, "
+			"or read it running with --no-stop",
+			l->pid, tracer);
+	if (tracer > 0)
+		err = set_stopped_by(t, "its tracer, process %ld", tracer);
+	else
+		do { /* until a pass over the list finds no thread that an earlier one did not */
+			news = false;
+			size_t before = l->threads.n;
+			err = each_thread(t, seize, &news);
+			for (size_t i = before; !err && i < l->threads.n; i++)
+				err = await(t, &l->threads.items[i]);
+		} while (!err && news);
+	if (!err && tracer <= 0 && !l->threads.n)
+		err = tm_error_new(TM_ERR_NOTFOUND, "process %d has ended", l->pid);
+	if (!err && tracer <= 0)
+		err = set_stopped_by(t, running ? "tm" : "a signal before", 0);
+	if (!err)
+		err = read_maps(t);
+	if (!err && t->regions.n)
+		tm_regions_sort(t);
+	if (err)
+		resume(t);
+	return err;
+}
+
+/* ---- files ---- */
+
+/* The very file that is mapped, in any mount namespace and even when it has been replaced. */
+static int open_mapped(struct tm_target *t, const struct tm_module *m)
+{
+	struct live *l = t->impl;
+	const struct tm_region *r = tm_target_region(t, m->start);
+	char path[128];
+	int fd = -1;
+	if (r && r->path) {
+		snprintf(path, sizeof path, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, l->pid, r->start, r->end);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0 && t->exe && strcmp(t->exe, m->path) == 0) {
+		snprintf(path, sizeof path, "/proc/%d/exe", l->pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	return fd;
+}
+
+static void close_live(struct tm_target *t)
+{
+	struct live *l = t->impl;
+	if (!l)
+		return;
+	if (l->mem >= 0)
+		close(l->mem);
+	tm_array_free(&l->threads);
+	free(l);
+}
+
+static const struct tm_target_ops ops = { .stop = stop, .resume = resume, .open_file = open_mapped, .close = close_live };
+
+static void read_auxv(struct tm_target *t)
+{
+	FILE *f = proc_file(t->pid, "auxv");
+	if (!f)
+		return;
+	union {
+		uint64_t w64[2];
+		uint32_t w32[2];
+	} u;
+	while (fread(&u, t->memory.word * 2, 1, f) == 1) {
+		uint64_t key = t->memory.word == 8 ? u.w64[0] : u.w32[0], value = t->memory.word == 8 ? u.w64[1] : u.w32[1];
+		if (key == AT_PHDR)
+			t->phdr = value;
+	}
+	fclose(f);
+}
+
+/* What /proc/PID/exe says: the path, the width of its words and its byte order. */
+static struct tm_error *read_exe(struct tm_target *t)
+{
+	char link[64], path[4096];
+	unsigned char ident[EI_NIDENT];
+	snprintf(link, sizeof link, "/proc/%d/exe", t->pid);
+	ssize_t n = readlink(link, path, sizeof path - 1);
+	if (n < 0)
+		return errno == ENOENT ? tm_error_new(TM_ERR_NOTPYTHON, "process %d has no program (a kernel thread?)", t->pid)
+				       : no_permission(t->pid);
+	path[n] = 0;
+	const char deleted[] = " (deleted)";
+	if ((size_t)n > sizeof deleted && strcmp(path + n - (sizeof deleted - 1), deleted) == 0)
+		path[(size_t)n - (sizeof deleted - 1)] = 0;
+	t->exe = strdup(path);
+	tm_autoclose int fd = open(link, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, ident, sizeof ident) == sizeof ident && memcmp(ident, ELFMAG, SELFMAG) == 0)
+		tm_memory_init(&t->memory, ident[EI_CLASS] == ELFCLASS32 ? 4 : 8, ident[EI_DATA] == ELFDATA2MSB);
+	return t->exe ? NULL : tm_error_nomem();
+}
+
+/* Reading must be possible before anything is stopped. */
+static struct tm_error *try_read(struct tm_target *t)
+{
+	struct live *l = t->impl;
+	for (size_t i = 0; i < t->regions.n; i++) {
+		const struct tm_region *r = &t->regions.items[i];
+		char byte;
+		if (!(r->prot & TM_READ))
+			continue;
+		if (fill(l, r->start, &byte, 1) == 1)
+			return NULL;
+		if (l->mem < 0 && (errno == EPERM || errno == ENOSYS)) {
+			char path[64];
+			snprintf(path, sizeof path, "/proc/%d/mem", l->pid);
+			l->mem = open(path, O_RDONLY | O_CLOEXEC);
+			if (l->mem < 0 || fill(l, r->start, &byte, 1) != 1)
+				return no_permission(l->pid);
+			return NULL;
+		}
+	}
+	return tm_error_new(TM_ERR_NOTPYTHON, "process %d has no memory that can be read", l->pid);
+}
+
+struct tm_error *tm_target_open_process(int pid, const struct tm_search *search, struct tm_poll poll,
+	struct tm_target **ret)
+{
+	char name[32];
+	snprintf(name, sizeof name, "process %d", pid);
+	long leader = status_field(pid, "Tgid");
+	if (leader <= 0)
+		return tm_error_new(TM_ERR_NOTFOUND, "no process %d", pid);
+	char state = thread_state((int)leader, (int)leader);
+	struct tm_target *t;
+	struct tm_error *err = tm_target_new(TM_KIND_PROCESS, name, sizeof(void *), TM_HOST_BIG, search, poll, &t);
+	if (err)
+		return err;
+	struct live *l = calloc(1, sizeof *l);
+	if (!l) {
+		tm_target_close(t);
+		return tm_error_nomem();
+	}
+	*l = (struct live) { .pid = (int)leader, .mem = -1 };
+	t->impl = l;
+	t->ops = &ops;
+	t->pid = (int)leader;
+	err = read_exe(t);
+	if (err && state == 'Z') {
+		tm_error_free(err);
+		err = tm_error_new(TM_ERR_NOTFOUND, "process %d has ended (it is a zombie: its parent has not waited for it)", pid);
+	}
+	if (!err) {
+		t->memory.fill = fill;
+		t->memory.ctx = l;
+		read_auxv(t);
+		err = read_maps(t);
+	}
+	if (!err)
+		err = try_read(t);
+	if (!err)
+		err = tm_target_settle(t);
+	if (err) {
+		tm_target_close(t);
+		return err;
+	}
+	*ret = t;
+	return NULL;
+}

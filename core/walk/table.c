@@ -1,0 +1,73 @@
+/* Hash tables: loading one, and what a pointer hashes to. */
+#include "tm/walk.h"
+#include "tm/bytes.h"
+#include <string.h>
+
+enum { LEAST_BUCKETS = 16 }; /* HASHTABLE_MIN_SIZE */
+static const uint64_t MOST_BUCKETS = 1ull << 40;
+
+void tm_walk_init(struct tm_walk *w, struct tm_target *t, const struct tm_layout *l)
+{
+	*w = (struct tm_walk) { .target = t, .layout = l };
+}
+
+void tm_walk_deinit(struct tm_walk *w)
+{
+	free(w->scratch);
+	w->scratch = NULL;
+}
+
+enum tm_seen tm_walk_why(struct tm_walk *w, uint64_t addr)
+{
+	return tm_target_presence(w->target, addr) == TM_UNMAPPED ? TM_SEEN_BAD : TM_SEEN_MISSING;
+}
+
+uint64_t tm_hash_pointer(uint64_t p, unsigned word, bool old)
+{
+	uint64_t h = word == 8 ? p >> 4 | p << 60 : (uint32_t)p >> 4 | (uint32_t)((uint32_t)p << 28);
+	uint64_t minus_one = word == 8 ? UINT64_MAX : UINT32_MAX;
+	return old && h == minus_one ? minus_one - 1 : h;
+}
+
+/* A foreign length must lie in mapped memory from end to end before anything loops over it. */
+static bool mapped(struct tm_target *t, uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len;
+	const struct tm_region *r = tm_target_region(t, addr);
+	if (!t->regions.n)
+		return tm_target_presence(t, addr) == TM_PRESENT && tm_target_presence(t, end - 1) == TM_PRESENT;
+	for (; r && r->end < end; r = r->end == r[1].start ? r + 1 : NULL)
+		if (r == &t->regions.items[t->regions.n - 1])
+			return false;
+	return r != NULL;
+}
+
+struct tm_error *tm_table_load(struct tm_walk *w, uint64_t addr, struct tm_table *ret)
+{
+	const struct tm_layout *l = w->layout;
+	struct tm_memory *m = &w->target->memory;
+	uint8_t b[10 * 8];
+	if (tm_memory_read(m, addr, b, l->table.size) != l->table.size)
+		return tm_walk_why(w, addr) == TM_SEEN_MISSING
+			? tm_error_fault(addr, "%s", tm_target_why(w->target, addr))
+			: tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: no such memory", (unsigned long long)addr);
+	struct tm_table t = { .addr = addr, .nentries = tm_load_word(b + l->table.nentries, l->word, m->big),
+		.nbuckets = tm_load_word(b + l->table.nbuckets, l->word, m->big),
+		.buckets = tm_load_word(b + l->table.buckets, l->word, m->big) };
+	if (l->table.key_size != TM_NONE) {
+		t.key_size = tm_load_word(b + l->table.key_size, l->word, m->big);
+		t.data_size = tm_load_word(b + l->table.data_size, l->word, m->big);
+	}
+	bool inline_ok = l->table.key_size == TM_NONE || ((t.key_size == l->word || t.key_size == l->word + 4u) &&
+		(t.data_size == 0 || t.data_size == l->trace.sizeof_));
+	/* The table grows when it is more than half full; it compares in floats, so very large ones overshoot a little. */
+	uint64_t most = t.nbuckets / 2 + t.nbuckets / 65536 + 1;
+	if (t.nbuckets < LEAST_BUCKETS || t.nbuckets > MOST_BUCKETS || (t.nbuckets & (t.nbuckets - 1)) ||
+	    t.nentries > most || !t.buckets || !inline_ok)
+		return tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: %llu entries in %llu buckets cannot be",
+			(unsigned long long)addr, (unsigned long long)t.nentries, (unsigned long long)t.nbuckets);
+	if (t.buckets + (t.nbuckets * l->word - 1) < t.buckets || !mapped(w->target, t.buckets, t.nbuckets * l->word))
+		return tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: its buckets are nowhere", (unsigned long long)addr);
+	*ret = t;
+	return NULL;
+}

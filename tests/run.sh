@@ -1,0 +1,38 @@
+#!/bin/sh
+# Installs what the tests need, builds, runs everything and closes with ctest's summary.
+#   sh tests/run.sh          everything
+#   sh tests/run.sh --quick  within five minutes
+#   sh tests/run.sh --long   what takes longer than a run should
+set -eu
+cd "$(dirname "$0")/.."
+
+mode=normal
+for arg; do
+    case $arg in
+    --quick) mode=quick ;;
+    --long) mode=long ;;
+    *) echo "usage: sh tests/run.sh [--quick|--long]" >&2; exit 2 ;;
+    esac
+done
+export TM_TEST_MODE=$mode
+
+packages='cmake ninja-build gcc g++ pkg-config libdw-dev libelf-dev libxxhash-dev libcmocka-dev gdb valgrind patchelf
+clang libclang-rt-14-dev python3 python3-dev python3-pytest python3-numpy python3-hypothesis python3-pexpect binutils'
+missing=
+for p in $packages; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
+done
+if [ -n "$missing" ]; then
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    echo "installing:$missing"
+    $sudo apt-get update -qq
+    # shellcheck disable=SC2086
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+werror=OFF
+[ "${CI:-}" = true ] && werror=ON
+cmake -S . -B build -G Ninja -DTM_TESTS=ON -DTM_WERROR=$werror >/dev/null
+cmake --build build
+ctest --test-dir build --output-on-failure
