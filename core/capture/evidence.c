@@ -19,6 +19,7 @@ enum { TOLERATED = 16 };
 /* A table that is being shrunk holds many misplaced entries, but never more than half. */
 enum { TOLERATED_MISPLACED = 2 };
 enum { MOST_DOMAINS = 1 << 20 };
+enum { HOPELESS = 256 }; /* wrong tracebacks after which a candidate that is mostly wrong is given up */
 
 struct slot {
 	uint64_t traceback; /* address */
@@ -59,6 +60,7 @@ struct judge {
 	uint64_t name_missing, name_bad, name_missing_at;
 	uint64_t names_checked, names_wrong;
 	bool short_table; /* some table gave another number of entries than it counts */
+	uint32_t limit; /* frames that a traceback can have; 0: not known */
 	uint32_t max_nframe, truncated_nframe;
 	uint64_t truncated; /* blocks */
 	uint64_t own_memory, memory;
@@ -267,6 +269,11 @@ static struct tm_error *take_traceback(struct judge *j, uint64_t addr, bool keep
 {
 	struct tm_raw_traceback tb;
 	enum tm_seen seen = tm_walk_traceback(&j->walk, addr, &tb);
+	/* A wrong candidate must not cost more than a right one: nothing loops over a length that cannot be. */
+	if (seen == TM_SEEN && j->limit && tb.nframe > j->limit)
+		seen = TM_SEEN_BAD;
+	if (j->tb_bad + j->tb_wrong > HOPELESS && j->tb_bad + j->tb_wrong > j->tb_read / 2)
+		return tm_error_new(TM_ERR_CORRUPT, "most tracebacks contradict themselves");
 	if (seen == TM_SEEN)
 		return take_frames(j, addr, &tb, keep);
 	if (seen == TM_SEEN_MISSING) {
@@ -714,6 +721,7 @@ static struct tm_error *judge(struct judge *j, struct tm_judgement *ret)
 		tm_text_puts(&ret->why, "the pointers to its tables are not in the memory at hand");
 		return NULL;
 	}
+	j->limit = s->has_config ? (uint32_t)s->max_nframe : 0;
 	struct tm_error *err = walk_all(j, s);
 	if (err && about_table(err)) {
 		ret->verdict = tm_error_code(err) == TM_ERR_FAULT ? TM_UNREADABLE : TM_REJECTED;

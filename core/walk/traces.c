@@ -8,6 +8,7 @@
 
 enum {
 	HEADS = 1 << 16, /* bucket heads looked at in one piece */
+	HOPELESS = 1024, /* wrong entries after which a table that is mostly wrong is given up */
 	SLACK = 2,	 /* entries over the table's own count before it is called endless */
 };
 
@@ -203,6 +204,10 @@ static inline __attribute__((always_inline)) struct tm_error *run(struct run *r,
 			return err;
 		if (r->tally->endless)
 			return NULL;
+		if (__builtin_expect(r->tally->bad + r->tally->bad_hash > HOPELESS, 0) &&
+		    r->tally->bad + r->tally->bad_hash > r->tally->walked / 2)
+			return tm_error_new(TM_ERR_CORRUPT, "most entries of the table at 0x%llx cannot be right",
+				(unsigned long long)table->addr);
 		if (r->tally->walked - polled >= 1 << 17) {
 			polled = r->tally->walked;
 			err = tm_poll(&r->w->target->poll, "reading traces", polled, table->nentries);
