@@ -21,8 +21,11 @@ enum { TOLERATED_MISPLACED = 2 };
 enum { MOST_DOMAINS = 1 << 20 };
 enum { HOPELESS = 256 }; /* wrong tracebacks after which a candidate that is mostly wrong is given up */
 
+/* All blocks of a traceback and domain, found by hashing: half a cache line, the only one that a trace touches here. */
 struct slot {
 	uint64_t traceback; /* address */
+	uint64_t size_low;
+	uint32_t size_high, count; /* the target's table counts no more than fit: see walk_traces */
 	uint32_t domain;
 	uint32_t tally; /* index + 1; 0: free */
 };
@@ -145,15 +148,20 @@ static bool new_tally(struct judge *j, size_t k, uint64_t traceback, uint32_t do
 	if (j->b.tallies.n >= UINT32_MAX - 1 ||
 	    !tm_array_push(&j->b.tallies, ((struct tm_tally) { .traceback = known->id - 1, .domain = domain })))
 		return false;
-	j->slots[k] = (struct slot) { traceback, domain, (uint32_t)j->b.tallies.n };
+	j->slots[k] = (struct slot) { .traceback = traceback, .domain = domain, .tally = (uint32_t)j->b.tallies.n };
 	return true;
+}
+
+static void expect_traces(void *ctx, const struct tm_raw_trace *t, size_t n)
+{
+	struct judge *j = ctx;
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(&j->slots[slot_of(j, t[i].traceback, t[i].domain)]);
 }
 
 static struct tm_error *take_traces(void *ctx, const struct tm_raw_trace *t, size_t n)
 {
 	struct judge *j = ctx;
-	for (size_t i = 0; i < n; i++)
-		__builtin_prefetch(&j->slots[slot_of(j, t[i].traceback, t[i].domain)]);
 	bool keep = j->b.want_traces;
 	if (keep && !tm_array_reserve(&j->b.traces, n))
 		return tm_error_nomem();
@@ -172,16 +180,30 @@ static struct tm_error *take_traces(void *ctx, const struct tm_raw_trace *t, siz
 			if (!new_tally(j, k, t[i].traceback, t[i].domain))
 				return tm_error_nomem();
 		}
-		struct tm_tally *tally = &j->b.tallies.items[j->slots[k].tally - 1];
-		tally->count++;
-		tally->size_high += __builtin_add_overflow(tally->size_low, t[i].size, &tally->size_low);
+		struct slot *slot = &j->slots[k];
+		slot->count++;
+		slot->size_high += __builtin_add_overflow(slot->size_low, t[i].size, &slot->size_low);
 		j->sum += t[i].size;
 		if (keep)
 			j->b.traces.items[j->b.traces.n++] =
-				(struct tm_trace) { t[i].address, t[i].size, t[i].domain, tally->traceback };
+				(struct tm_trace) { t[i].address, t[i].size, t[i].domain, j->b.tallies.items[slot->tally - 1].traceback };
 	}
 	j->emitted += n;
 	return NULL;
+}
+
+/* The sums move from the hash table to the tallies, which the snapshot keeps. */
+static void settle_tallies(struct judge *j)
+{
+	for (size_t i = 0; i < j->nslots; i++) {
+		const struct slot *s = &j->slots[i];
+		if (!s->tally)
+			continue;
+		struct tm_tally *t = &j->b.tallies.items[s->tally - 1];
+		t->count = s->count;
+		t->size_low = s->size_low;
+		t->size_high = s->size_high;
+	}
 }
 
 /* ---- tracebacks ---- */
@@ -384,10 +406,13 @@ static struct tm_error *walk_traces(struct judge *j, uint64_t addr, uint32_t dom
 	if (err)
 		return tm_error_prefix(err, domain ? "the table of traces of domain %" PRIu32 : "the table of traces", domain);
 	uint64_t before = j->emitted;
+	if (j->emitted + table.nentries > UINT32_MAX)
+		return tm_error_new(TM_ERR_CORRUPT, "more than %u traces: tm does not count that far", UINT32_MAX);
 	/* Room for all, when the count can be true: then nothing is copied while it grows. */
-	if (j->b.want_traces && table.nentries < 1ull << 32 && !tm_array_reserve(&j->b.traces, (size_t)table.nentries))
+	if (j->b.want_traces && !tm_array_reserve(&j->b.traces, (size_t)table.nentries))
 		return tm_error_nomem();
-	err = tm_walk_traces(&j->walk, &table, domain, take_traces, j, &tally);
+	const struct tm_traces_visitor visitor = { expect_traces, take_traces, j };
+	err = tm_walk_traces(&j->walk, &table, domain, &visitor, &tally);
 	if (err)
 		return err;
 	add_up(&j->traces, &tally);
@@ -518,6 +543,7 @@ static struct tm_error *walk_all(struct judge *j, const struct tm_state *s)
 	struct tm_error *err = walk_traces(j, s->traces, 0);
 	if (!err && j->c->layout->entry.value != TM_NONE)
 		err = walk_domains(j, s->domains);
+	settle_tallies(j);
 	if (!err)
 		err = take_tracebacks(j);
 	if (!err)

@@ -22,13 +22,6 @@ enum tm_seen tm_walk_why(struct tm_walk *w, uint64_t addr)
 	return tm_target_presence(w->target, addr) == TM_UNMAPPED ? TM_SEEN_BAD : TM_SEEN_MISSING;
 }
 
-uint64_t tm_hash_pointer(uint64_t p, unsigned word, bool old)
-{
-	uint64_t h = word == 8 ? p >> 4 | p << 60 : (uint32_t)p >> 4 | (uint32_t)((uint32_t)p << 28);
-	uint64_t minus_one = word == 8 ? UINT64_MAX : UINT32_MAX;
-	return old && h == minus_one ? minus_one - 1 : h;
-}
-
 /* A foreign length must lie in mapped memory from end to end before anything loops over it. */
 static bool mapped(struct tm_target *t, uint64_t addr, uint64_t len)
 {

@@ -26,17 +26,28 @@ struct chain {
 };
 
 struct pending {
-	uint64_t address, value;
-	const uint8_t *p; /* the trace_t */
+	uint64_t address;
+	uint64_t value;		  /* address of the trace_t, where entries hold pointers */
+	const uint8_t *p;	  /* the trace_t, when it lies here in one piece */
+	uint64_t size, traceback; /* where entries hold it */
 	uint32_t domain;
+};
+
+/* The span that the last access of a kind hit, when all of it lies in host memory: the fast road of tm_memory_at. */
+struct window {
+	uint64_t start, size;
+	const uint8_t *host;
 };
 
 struct run {
 	struct tm_walk *w;
+	struct window entries_at, traces_at;
 	const struct tm_table *table;
 	struct tm_tally_of_walk *tally;
 	uint32_t domain;
 	size_t entry_size; /* bytes read of an entry */
+	uint64_t bucket, heads_end; /* the next bucket; the one behind those whose heads are at hand */
+	const uint8_t *heads;	    /* of BUCKET */
 	struct chain chains[TM_BATCH];
 	size_t nchains;
 	struct pending pending[TM_BATCH];
@@ -44,6 +55,23 @@ struct run {
 	struct tm_raw_trace traces[TM_BATCH];
 	struct tm_entry entries[TM_BATCH];
 };
+
+static __attribute__((noinline)) const uint8_t *look_up(struct tm_memory *m, struct window *w, unsigned *hint, uint64_t addr, size_t len)
+{
+	const uint8_t *p = tm_memory_at(m, hint, addr, len);
+	const struct tm_span *s = &m->spans[*hint];
+	if (p && !s->loaded)
+		*w = (struct window) { s->start, s->size, s->host };
+	return p;
+}
+
+static inline __attribute__((always_inline)) const uint8_t *at(struct tm_memory *m, struct window *w, unsigned *hint, uint64_t addr, size_t len)
+{
+	uint64_t off = addr - w->start;
+	if (__builtin_expect(off < w->size && len <= w->size - off, 1))
+		return w->host + off;
+	return look_up(m, w, hint, addr, len);
+}
 
 static uint64_t word_at(const uint8_t *p, struct shape s)
 {
@@ -76,23 +104,24 @@ static inline __attribute__((always_inline)) void push_chain(struct run *r, uint
 	struct chain *c = &r->chains[r->nchains++];
 	c->addr = addr;
 	c->bucket = bucket;
-	c->p = tm_memory_at(&r->w->target->memory, &r->w->hint_entry, addr, r->entry_size);
+	c->p = at(&r->w->target->memory, &r->entries_at, &r->w->hint_entry, addr, r->entry_size);
 	__builtin_prefetch(c->p);
 }
 
 /* Reads the trace_t's that the last batch of entries pointed to. */
 static inline __attribute__((always_inline)) size_t read_traces(struct run *r, struct shape s)
 {
-	const struct tm_layout *l = r->w->layout;
 	size_t n = 0;
 	for (size_t i = 0; i < r->npending; i++) {
 		const struct pending *q = &r->pending[i];
-		uint8_t buf[16];
-		const uint8_t *p = q->p ? q->p : copied(r, q->value, l->trace.sizeof_, buf);
-		if (!p)
+		if (!s.pointers) {
+			r->traces[n++] = (struct tm_raw_trace) { q->address, q->size, q->traceback, q->domain };
 			continue;
-		r->traces[n++] = (struct tm_raw_trace) { q->address, word_at(p + (s.pointers ? 0 : l->trace.size), s),
-			word_at(p + (s.pointers ? s.word : l->trace.traceback), s), q->domain };
+		}
+		uint8_t buf[16];
+		const uint8_t *p = __builtin_expect(q->p != NULL, 1) ? q->p : copied(r, q->value, 2 * s.word, buf);
+		if (p) /* trace_t: size, traceback; layout/rows.c is checked against this */
+			r->traces[n++] = (struct tm_raw_trace) { q->address, word_at(p, s), word_at(p + s.word, s), q->domain };
 	}
 	r->npending = 0;
 	return n;
@@ -108,19 +137,19 @@ static inline __attribute__((always_inline)) bool hash_fits(uint64_t hash, uint6
 	return hash == h;
 }
 
-/* Reads the batch of entries; the chains' next ones are the new batch. */
+/* Reads the batch of entries; the chains' next ones are the new batch. Entries of other tables than traces go to r->entries. */
 static inline __attribute__((always_inline)) size_t read_entries(struct run *r, struct shape s)
 {
 	const struct tm_layout *l = r->w->layout;
 	struct tm_memory *m = &r->w->target->memory;
-	uint64_t mask = r->table->nbuckets - 1;
+	uint64_t mask = r->table->nbuckets - 1, walked = r->tally->walked, most = r->table->nentries + SLACK;
 	bool with_domain = !s.pointers && r->table->key_size > s.word;
 	size_t nchains = r->nchains, n = 0;
 	r->nchains = 0;
 	for (size_t i = 0; i < nchains; i++) {
 		struct chain c = r->chains[i];
 		uint8_t buf[64];
-		const uint8_t *p = c.p ? c.p : copied(r, c.addr, r->entry_size, buf);
+		const uint8_t *p = __builtin_expect(c.p != NULL, 1) ? c.p : copied(r, c.addr, r->entry_size, buf);
 		if (!p)
 			continue;
 		uint64_t next = word_at(p, s), hash = word_at(p + s.word, s), key = word_at(p + 2 * s.word, s);
@@ -129,9 +158,9 @@ static inline __attribute__((always_inline)) size_t read_entries(struct run *r, 
 			r->tally->bad_at = c.addr;
 			continue; /* what follows is not of this bucket either */
 		}
-		if (++r->tally->walked > r->table->nentries + SLACK) {
+		if (__builtin_expect(++walked > most, 0)) {
 			r->tally->endless = true;
-			return n;
+			break;
 		}
 		if (next)
 			push_chain(r, next, c.bucket);
@@ -142,83 +171,93 @@ static inline __attribute__((always_inline)) size_t read_entries(struct run *r, 
 		}
 		if (!s.traces) {
 			r->entries[n++] = (struct tm_entry) { key, hash, s.pointers ? word_at(p + 3 * s.word, s) : 0 };
-		} else if (s.pointers) {
-			struct pending *q = &r->pending[r->npending++];
-			q->address = key;
-			q->domain = domain;
+			continue;
+		}
+		struct pending *q = &r->pending[r->npending++];
+		q->address = key;
+		q->domain = domain;
+		if (s.pointers) {
 			q->value = word_at(p + 3 * s.word, s);
-			q->p = tm_memory_at(m, &r->w->hint_trace, q->value, 2 * s.word);
+			q->p = at(m, &r->traces_at, &r->w->hint_trace, q->value, 2 * s.word);
 			__builtin_prefetch(q->p);
 		} else {
 			const uint8_t *d = p + l->entry.key + r->table->key_size;
-			r->traces[n++] = (struct tm_raw_trace) { key, word_at(d + l->trace.size, s),
-				word_at(d + l->trace.traceback, s), domain };
+			q->size = word_at(d + l->trace.size, s);
+			q->traceback = word_at(d + l->trace.traceback, s);
 		}
 	}
+	r->tally->walked = walked;
 	return n;
 }
 
-static inline __attribute__((always_inline)) struct tm_error *run(struct run *r, struct shape s, tm_traces_fn *traces,
-	tm_entries_fn *entries, void *ctx)
+/* More heads into the batch. */
+static inline __attribute__((always_inline)) void read_heads(struct run *r, struct shape s)
 {
 	const struct tm_table *table = r->table;
-	struct tm_memory *m = &r->w->target->memory;
-	const uint8_t *heads = NULL;
-	uint64_t bucket = 0, first = 0, nheads = 0, polled = 0;
-	struct tm_error *err;
-	for (;;) {
-		/* Fill the batch up with new chains. */
-		while (r->nchains < TM_BATCH && bucket < table->nbuckets) {
-			if (bucket == first + nheads) {
-				uint64_t want = table->nbuckets - bucket < HEADS ? table->nbuckets - bucket : HEADS;
-				size_t have;
-				heads = tm_memory_view(m, table->buckets + bucket * s.word, (size_t)want * s.word, &have);
-				first = bucket;
-				nheads = have / s.word;
-				if (!nheads) { /* on to the next page */
-					uint64_t at = table->buckets + bucket * s.word, skip = (TM_PAGE - at % TM_PAGE + s.word - 1) / s.word;
-					if (skip > table->nbuckets - bucket)
-						skip = table->nbuckets - bucket;
-					r->tally->missing_buckets += skip;
-					r->tally->missing_at = at;
-					first = bucket += skip;
-					continue;
-				}
+	while (r->nchains < TM_BATCH && r->bucket < table->nbuckets) {
+		if (r->bucket == r->heads_end) {
+			uint64_t left = table->nbuckets - r->bucket, addr = table->buckets + r->bucket * s.word;
+			size_t have;
+			r->heads = tm_memory_view(&r->w->target->memory, addr, (size_t)(left < HEADS ? left : HEADS) * s.word, &have);
+			if (have < s.word) { /* on to the next page */
+				uint64_t skip = (TM_PAGE - addr % TM_PAGE + s.word - 1) / s.word;
+				skip = skip < left ? skip : left;
+				r->tally->missing_buckets += skip;
+				r->tally->missing_at = addr;
+				r->heads_end = r->bucket += skip;
+				continue;
 			}
-			uint64_t stop = first + nheads;
-			const uint8_t *p = heads + (bucket - first) * s.word;
-			for (; bucket < stop && r->nchains < TM_BATCH; bucket++, p += s.word) {
-				uint64_t head = word_at(p, s);
-				if (head)
-					push_chain(r, head, bucket);
-			}
+			r->heads_end = r->bucket + have / s.word;
 		}
-		/* Meanwhile the entries are on their way: read what the batch before them pointed to. */
-		size_t n = s.traces && s.pointers ? read_traces(r, s) : 0;
-		if (n && (err = traces(ctx, r->traces, n)))
-			return err;
-		if (!r->nchains)
+		uint64_t bucket = r->bucket;
+		const uint8_t *p = r->heads;
+		for (; bucket < r->heads_end && r->nchains < TM_BATCH; bucket++, p += s.word) {
+			uint64_t head = word_at(p, s);
+			if (head)
+				push_chain(r, head, bucket);
+		}
+		r->bucket = bucket;
+		r->heads = p;
+	}
+}
+
+/*
+ * Three batches are under way at any time: heads lead to entries that are being fetched, the entries before them to trace_t's
+ * that are being fetched, and the traces before those are handed on.
+ */
+static inline __attribute__((always_inline)) struct tm_error *run(struct run *r, struct shape s,
+	const struct tm_traces_visitor *traces, tm_entries_fn *entries, void *ctx)
+{
+	struct tm_tally_of_walk *t = r->tally;
+	struct tm_error *err = NULL;
+	for (uint64_t polled = 0;;) {
+		read_heads(r, s);
+		size_t ntraces = s.traces ? read_traces(r, s) : 0;
+		if (ntraces)
+			traces->expect(traces->ctx, r->traces, ntraces);
+		else if (!r->nchains)
 			return NULL;
-		n = read_entries(r, s);
-		if (n && (err = s.traces ? traces(ctx, r->traces, n) : entries(ctx, r->entries, n)))
+		size_t nentries = read_entries(r, s);
+		if (ntraces)
+			err = traces->take(traces->ctx, r->traces, ntraces);
+		else if (nentries)
+			err = entries(ctx, r->entries, nentries);
+		if (err || t->endless)
 			return err;
-		if (r->tally->endless)
-			return NULL;
-		if (__builtin_expect(r->tally->bad + r->tally->bad_hash > HOPELESS, 0) &&
-		    r->tally->bad + r->tally->bad_hash > r->tally->walked / 2)
+		if (__builtin_expect(t->bad + t->bad_hash > HOPELESS, 0) && t->bad + t->bad_hash > t->walked / 2)
 			return tm_error_new(TM_ERR_CORRUPT, "most entries of the table at 0x%llx cannot be right",
-				(unsigned long long)table->addr);
-		if (r->tally->walked - polled >= 1 << 17) {
-			polled = r->tally->walked;
-			err = tm_poll(&r->w->target->poll, "reading traces", polled, table->nentries);
+				(unsigned long long)r->table->addr);
+		if (t->walked - polled >= 1 << 17) {
+			polled = t->walked;
+			err = tm_poll(&r->w->target->poll, "reading traces", polled, r->table->nentries);
 			if (err)
 				return err;
 		}
 	}
 }
 
-static struct tm_error *dispatch(struct tm_walk *w, const struct tm_table *table, uint32_t domain, tm_traces_fn *traces,
-	tm_entries_fn *entries, void *ctx, struct tm_tally_of_walk *tally)
+static struct tm_error *dispatch(struct tm_walk *w, const struct tm_table *table, uint32_t domain,
+	const struct tm_traces_visitor *traces, tm_entries_fn *entries, void *ctx, struct tm_tally_of_walk *tally)
 {
 	const struct tm_layout *l = w->layout;
 	bool pointers = l->entry.value != TM_NONE, big = w->target->memory.big;
@@ -238,8 +277,8 @@ struct tm_error *tm_walk_entries(struct tm_walk *w, const struct tm_table *table
 	return dispatch(w, table, 0, NULL, fn, ctx, tally);
 }
 
-struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint32_t domain, tm_traces_fn *fn,
-	void *ctx, struct tm_tally_of_walk *tally)
+struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint32_t domain,
+	const struct tm_traces_visitor *visitor, struct tm_tally_of_walk *tally)
 {
-	return dispatch(w, table, domain, fn, NULL, ctx, tally);
+	return dispatch(w, table, domain, visitor, NULL, NULL, tally);
 }

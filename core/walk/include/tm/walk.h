@@ -59,17 +59,28 @@ struct tm_raw_trace {
 
 /* Called with up to TM_BATCH items; an error ends the walk. */
 typedef struct tm_error *tm_entries_fn(void *ctx, const struct tm_entry *entries, size_t n);
-typedef struct tm_error *tm_traces_fn(void *ctx, const struct tm_raw_trace *traces, size_t n);
-enum { TM_BATCH = 128 };
+struct tm_traces_visitor {
+	/* A batch is coming: what taking it will touch can be brought towards the cache meanwhile. */
+	void (*expect)(void *ctx, const struct tm_raw_trace *traces, size_t n);
+	struct tm_error *(*take)(void *ctx, const struct tm_raw_trace *traces, size_t n);
+	void *ctx;
+};
+/* About as many cache misses as a core keeps under way at once; larger batches measured slower. */
+enum { TM_BATCH = 32 };
 
 struct tm_error *tm_walk_entries(struct tm_walk *w, const struct tm_table *table, tm_entries_fn *fn, void *ctx,
 	struct tm_tally_of_walk *tally);
 /* A table of traces; DOMAIN where the keys do not carry it. Entry hashes are checked against the keys. */
-struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint32_t domain, tm_traces_fn *fn,
-	void *ctx, struct tm_tally_of_walk *tally);
+struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint32_t domain,
+	const struct tm_traces_visitor *visitor, struct tm_tally_of_walk *tally);
 
 /* The hash CPython gives a pointer key; OLD: _Py_HashPointer of ≤ 3.8, which never is -1. */
-uint64_t tm_hash_pointer(uint64_t p, unsigned word, bool old);
+static inline uint64_t tm_hash_pointer(uint64_t p, unsigned word, bool old)
+{
+	uint64_t h = word == 8 ? p >> 4 | p << 60 : (uint32_t)p >> 4 | (uint32_t)((uint32_t)p << 28);
+	uint64_t minus_one = word == 8 ? UINT64_MAX : UINT32_MAX;
+	return old && h == minus_one ? minus_one - 1 : h;
+}
 
 struct tm_raw_traceback {
 	uint64_t hash;
