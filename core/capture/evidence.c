@@ -68,6 +68,7 @@ struct judge {
 	uint64_t truncated; /* blocks */
 	uint64_t own_memory, memory;
 	uint64_t unloaded_domains;
+	bool domain_keys; /* ≤ 3.8: the keys of traces carry their domain */
 	uint32_t listed; /* referenced tracebacks that the table of tracebacks lists */
 };
 
@@ -416,6 +417,7 @@ static struct tm_error *walk_traces(struct judge *j, uint64_t addr, uint32_t dom
 	if (err)
 		return err;
 	add_up(&j->traces, &tally);
+	j->domain_keys |= table.key_size > j->c->layout->word;
 	j->expected += table.nentries;
 	if (j->c->layout->entry.value != TM_NONE)
 		j->own_memory += table.nentries * chunk(j->c->layout->trace.sizeof_);
@@ -705,8 +707,14 @@ static struct tm_error *freeze(struct judge *j, struct tm_judgement *ret)
 	ret->snapshot = snap;
 	struct tm_about *a = &snap->about;
 	a->tracing = true;
-	a->has_limit = s->has_config || j->truncated_nframe;
-	a->limit = s->has_config ? (uint32_t)s->max_nframe : j->truncated_nframe;
+	a->has_limit = true;
+	if (s->has_config)
+		a->limit = (uint32_t)s->max_nframe;
+	else if (j->truncated_nframe) /* cut at the limit */
+		a->limit = j->truncated_nframe;
+	else
+		a->has_limit = j->c->python && tm_find_limit(j->f, j->c->python->module, j->c->layout, j->max_nframe,
+			j->domain_keys, &a->limit);
 	a->has_traced = s->has_traced;
 	a->traced = s->traced;
 	a->has_peak = s->has_peak;

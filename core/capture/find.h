@@ -48,6 +48,12 @@ struct tm_error *tm_find_by_scan(struct tm_finder *f);
 /* The writable memory of a module: its data and the zero-filled memory behind it. Calls FN with pieces that are there. */
 struct tm_error *tm_each_data(struct tm_finder *f, const struct tm_module *m,
 	struct tm_error *(*fn)(struct tm_finder *f, void *ctx, uint64_t addr, const uint8_t *p, size_t len), void *ctx);
+/*
+ * The traceback limit, out of a tracemalloc_config somewhere in M's data: {1, 1, limit} and, in old versions, whether keys carry
+ * domains. False unless all that looks like one agrees. LEAST: frames of the longest traceback.
+ */
+bool tm_find_limit(struct tm_finder *f, const struct tm_module *m, const struct tm_layout *l, uint32_t least, bool use_domain,
+	uint32_t *ret);
 /* The state at ADDR as a candidate of LAYOUT. */
 struct tm_candidate tm_runtime_candidate(const struct tm_layout *l, uint64_t addr, enum tm_source source,
 	const struct tm_python *python);

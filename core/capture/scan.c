@@ -290,3 +290,41 @@ struct tm_error *tm_find_by_scan(struct tm_finder *f)
 	}
 	return NULL;
 }
+
+/* ---- the limit ---- */
+
+struct limits {
+	const struct tm_layout *layout;
+	uint32_t least, use_domain;
+	uint32_t found; /* 0: nothing yet */
+	bool differ;
+};
+
+static struct tm_error *look_for_limit(struct tm_finder *f, void *ctx, uint64_t addr, const uint8_t *p, size_t len)
+{
+	struct limits *s = ctx;
+	bool big = f->target->memory.big;
+	size_t size = s->layout->config.sizeof_;
+	for (size_t off = (size_t)(-addr & 3); off + size <= len; off += 4) {
+		const uint8_t *q = p + off;
+		if (tm_load32(q, big) != 1 || tm_load32(q + s->layout->config.tracing, big) != 1)
+			continue;
+		uint32_t n = tm_load32(q + s->layout->config.max_nframe, big);
+		if (n < s->least || n > UINT16_MAX)
+			continue;
+		if (s->layout->config.use_domain != TM_NONE && tm_load32(q + s->layout->config.use_domain, big) != s->use_domain)
+			continue;
+		s->differ |= s->found && s->found != n;
+		s->found = n;
+	}
+	return NULL;
+}
+
+bool tm_find_limit(struct tm_finder *f, const struct tm_module *m, const struct tm_layout *l, uint32_t least, bool use_domain,
+	uint32_t *ret)
+{
+	struct limits s = { .layout = l, .least = least, .use_domain = use_domain };
+	tm_error_free(tm_each_data(f, m, look_for_limit, &s));
+	*ret = s.found;
+	return s.found && !s.differ;
+}
