@@ -1,6 +1,7 @@
 /* Candidates from symbols, from the cookie of _Py_DebugOffsets and from debug files. None of them is trusted. */
 #include "find.h"
 #include "tm/bytes.h"
+#include "tm/dwarf_layout.h"
 #include "tm/elffile.h"
 #include <string.h>
 
@@ -18,17 +19,32 @@ enum {
 
 void tm_finder_deinit(struct tm_finder *f)
 {
+	for (size_t i = 0; i < f->layouts.n; i++)
+		free(f->layouts.items[i]);
+	tm_array_free(&f->layouts);
 	tm_array_free(&f->pythons);
 	tm_array_free(&f->candidates);
 	tm_text_free(&f->tried);
 }
 
+/* The numbers alone: where they came from does not matter. */
+static bool same_layout(const struct tm_layout *a, const struct tm_layout *b)
+{
+	size_t from = offsetof(struct tm_layout, table);
+	return a == b || (a->word == b->word && a->root == b->root && a->lock_kind == b->lock_kind && a->filename_kind == b->filename_kind &&
+		memcmp((const char *)a + from, (const char *)b + from, sizeof *a - from) == 0);
+}
+
 struct tm_error *tm_add_candidate(struct tm_finder *f, struct tm_candidate c)
 {
+	c.sources = 1u << c.source;
 	for (size_t i = 0; i < f->candidates.n; i++) {
-		const struct tm_candidate *have = &f->candidates.items[i];
-		if (have->layout == c.layout && have->traces == c.traces && have->config == c.config)
+		struct tm_candidate *have = &f->candidates.items[i];
+		if (have->traces == c.traces && have->tracebacks == c.tracebacks && have->filenames == c.filenames &&
+		    same_layout(have->layout, c.layout)) {
+			have->sources |= c.sources;
 			return NULL;
+		}
 	}
 	if (f->candidates.n >= MOST_CANDIDATES)
 		return NULL;
@@ -314,12 +330,17 @@ struct tm_error *tm_find_by_cookie(struct tm_finder *f)
 	for (size_t i = 0; i < f->pythons.n; i++) {
 		struct tm_python p = f->pythons.items[i];
 		struct tm_error *err = NULL;
-		if (p.globals[TM_GLOBAL_RUNTIME])
+		if (p.globals[TM_GLOBAL_RUNTIME] && !f->verify)
 			continue; /* found by its name already */
+		if (p.globals[TM_GLOBAL_RUNTIME])
+			p.runtime = 0;
 		if (!p.runtime)
 			err = tm_each_data(f, p.module, look_for_cookie, &p);
 		if (!err && p.runtime) {
-			f->pythons.items[i] = p;
+			f->pythons.items[i].runtime = p.runtime;
+			f->pythons.items[i].runtime_size = p.runtime_size;
+			f->pythons.items[i].hexversion = p.hexversion;
+			f->pythons.items[i].free_threaded = p.free_threaded;
 			err = by_runtime(f, &f->pythons.items[i], TM_BY_COOKIE);
 		}
 		if (err)
@@ -328,17 +349,54 @@ struct tm_error *tm_find_by_cookie(struct tm_finder *f)
 	return NULL;
 }
 
+/* Numbers from the debug info of FILE, for a Python that no row fits as well as for one that a row does. */
+static struct tm_error *by_dwarf(struct tm_finder *f, const struct tm_python *p, struct tm_elffile *file)
+{
+	uint16_t python = (uint16_t)(p->hexversion >> 16);
+	const struct tm_layout *base = tm_layout_for(python, f->target->memory.word, 0);
+	for (size_t i = 0; !base && i < tm_nlayouts; i++) /* newer than the newest row: the nearest one */
+		if (tm_layouts[i].word == f->target->memory.word && (i + 1 == tm_nlayouts || tm_layouts[i + 1].word != tm_layouts[i].word))
+			base = &tm_layouts[i];
+	Dwarf *dwarf = base ? tm_elffile_dwarf(file) : NULL;
+	struct tm_dwarf_layout *d = dwarf ? malloc(sizeof *d) : NULL;
+	struct tm_layout *l = d ? malloc(sizeof *l) : NULL;
+	if (!l || !tm_dwarf_layout_read(dwarf, base, d)) {
+		bool nomem = dwarf && !l;
+		free(d);
+		free(l);
+		return nomem ? tm_error_nomem() : NULL;
+	}
+	*l = d->layout;
+	bool runtime = d->has_runtime;
+	uint32_t offset = d->runtime_offset;
+	free(d);
+	if (!tm_array_push(&f->layouts, l)) {
+		free(l);
+		return tm_error_nomem();
+	}
+	if (l->root == TM_ROOT_RUNTIME && runtime && p->runtime)
+		return tm_add_candidate(f, tm_runtime_candidate(l, p->runtime + offset, TM_BY_DEBUG_INFO, p));
+	if (l->root == TM_ROOT_GLOBALS && p->globals[TM_GLOBAL_TRACES])
+		return globals_candidate(f, p, l, TM_BY_DEBUG_INFO);
+	return NULL;
+}
+
 struct tm_error *tm_find_by_debug_info(struct tm_finder *f)
 {
 	for (size_t i = 0; i < f->pythons.n; i++) {
 		struct tm_python *p = &f->pythons.items[i];
-		struct tm_elffile *debug = tm_module_debug(f->target, p->module);
-		if (!debug)
-			continue;
-		take_symbols(f->target, p, debug);
-		struct tm_error *err = by_globals(f, p, TM_BY_DEBUG_INFO);
-		if (!err)
-			err = by_runtime(f, p, TM_BY_DEBUG_INFO);
+		struct tm_elffile *debug = tm_module_debug(f->target, p->module), *file = tm_module_file(f->target, p->module);
+		struct tm_error *err = tm_poll(&f->target->poll, "reading debug info", i, f->pythons.n);
+		if (!err && debug) {
+			take_symbols(f->target, p, debug);
+			err = by_dwarf(f, p, debug);
+			if (!err)
+				err = by_globals(f, p, TM_BY_DEBUG_INFO);
+			if (!err)
+				err = by_runtime(f, p, TM_BY_DEBUG_INFO);
+		}
+		if (!err && file)
+			err = by_dwarf(f, p, file);
 		if (err)
 			return err;
 	}

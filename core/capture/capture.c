@@ -13,6 +13,7 @@ struct look {
 	struct tm_finder finder;
 	struct tm_candidate chosen;
 	struct tm_judgement tracing; /* verdict TM_TRACING once found */
+	size_t chosen_at; /* among the finder's candidates */
 	bool have_chosen;
 	bool not_tracing; /* some candidate says so positively */
 	struct tm_state off_state;
@@ -41,6 +42,7 @@ static struct tm_error *weigh(struct look *l, struct tm_candidate *c, bool want_
 	if (j.verdict == TM_TRACING && !l->have_chosen) {
 		l->tracing = j;
 		l->chosen = *c;
+		l->chosen_at = (size_t)(c - l->finder.candidates.items);
 		l->have_chosen = true;
 		return NULL;
 	}
@@ -71,7 +73,7 @@ static struct tm_error *look(struct look *l, bool want_traces)
 {
 	struct tm_error *err = tm_find_pythons(&l->finder);
 	size_t next = 0;
-	while (!err && !l->have_chosen && tm_find_more(&l->finder, &err)) {
+	while (!err && (!l->have_chosen || l->finder.verify) && tm_find_more(&l->finder, &err)) {
 		for (; !err && next < l->finder.candidates.n; next++) {
 			struct tm_candidate *c = &l->finder.candidates.items[next];
 			if (!l->have_chosen || elsewhere(l, c))
@@ -150,6 +152,14 @@ static struct tm_error *describe(struct look *l, const struct tm_candidate *c, s
 		ok &= tm_snapshot_note(s, true, "partial: %zu more Python %s in this process traces, too; only %s is shown", l->others,
 			l->others == 1 ? "interpreter" : "interpreters", module_name(c));
 		a->complete = false;
+	}
+	if (l->finder.verify && l->have_chosen) {
+		struct tm_text by = { 0 };
+		for (unsigned i = 0; i < TM_NSOURCES; i++)
+			if (l->finder.candidates.items[l->chosen_at].sources >> i & 1)
+				tm_text_printf(&by, "%s%s", by.len ? ", " : "", tm_source_names[i]);
+		ok &= tm_snapshot_note(s, false, "verified: these lead to the same tables: %s", tm_text_str(&by));
+		tm_text_free(&by);
 	}
 	if (t->truncated)
 		ok &= tm_snapshot_note(s, false, "the core file is truncated: it ends before the memory that its headers promise");
@@ -246,7 +256,7 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 	tm_memory_forget(m);
 	struct tm_target *target = t;
 	look_deinit(l);
-	*l = (struct look) { .finder = { .target = target } };
+	*l = (struct look) { .finder = { .target = target, .verify = o->verify } };
 	err = look(l, o->traces);
 	struct tm_error *err2 = tm_target_resume(t);
 	tm_error_free(err ? err2 : NULL);
@@ -255,7 +265,7 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 
 struct tm_error *tm_capture(struct tm_target *t, const struct tm_capture_options *o, struct tm_snapshot **ret)
 {
-	struct look l = { .finder = { .target = t } };
+	struct look l = { .finder = { .target = t, .verify = o->verify } };
 	bool live = t->kind == TM_KIND_PROCESS && !o->no_stop;
 	struct tm_error *err = t->ops && t->ops->check ? t->ops->check(t) : NULL;
 	struct tm_snapshot *s = NULL;

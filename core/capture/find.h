@@ -5,7 +5,7 @@
 #include "tm/capture.h"
 #include "tm/walk.h"
 
-enum tm_source { TM_BY_SYMBOLS, TM_BY_COOKIE, TM_BY_SCAN, TM_BY_DEBUG_INFO };
+enum tm_source { TM_BY_SYMBOLS, TM_BY_COOKIE, TM_BY_SCAN, TM_BY_DEBUG_INFO, TM_NSOURCES };
 extern const char *const tm_source_names[];
 
 /* A Python runtime in the target, as far as it was recognised. */
@@ -23,6 +23,7 @@ struct tm_python {
 struct tm_candidate {
 	const struct tm_layout *layout;
 	enum tm_source source;
+	unsigned sources; /* all that led here, as bits */
 	const struct tm_python *python; /* NULL: not known */
 	uint64_t state; /* beginning of the runtime state, for TM_ROOT_RUNTIME */
 	uint64_t config, traces, tracebacks, filenames, domains, traced, peak, lock, empty;
@@ -31,7 +32,9 @@ struct tm_candidate {
 struct tm_finder {
 	struct tm_target *target;
 	TM_ARRAY(struct tm_python) pythons;
+	bool verify; /* look in every way, also where one has led to the tables */
 	bool symbols_done, cookie_done, scan_done, debug_done;
+	TM_ARRAY(struct tm_layout *) layouts; /* made from debug info */
 	TM_ARRAY(struct tm_candidate) candidates;
 	struct tm_text tried; /* one sentence about each source that led nowhere */
 };

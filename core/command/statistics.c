@@ -27,7 +27,7 @@ static void get_count(const struct tm_report *r, uint64_t row, struct tm_cell *c
 static void get_average(const struct tm_report *r, uint64_t row, struct tm_cell *c)
 {
 	const struct tm_statistic *s = row_of(r, row);
-	*c = (struct tm_cell) { .kind = TM_CELL_SIZE, .number = s->count ? s->size / s->count : 0 };
+	*c = (struct tm_cell) { .kind = TM_CELL_AVERAGE, .share = tm_divide(s->size, s->count) };
 }
 
 static void get_frames(const struct tm_report *r, uint64_t row, struct tm_cell *c)

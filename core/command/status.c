@@ -89,12 +89,13 @@ static void tracing_lines(struct lines *l, const struct tm_snapshot *s)
 	put_counted(t, s->ntraces, "block", "blocks");
 	tm_text_puts(t, ", ");
 	put_counted(t, s->ntracebacks, "traceback", "tracebacks");
-	tm_text_puts(t, ", ");
+	tm_text_puts(t, " and ");
 	put_counted(t, s->nnames, "filename", "filenames");
+	tm_text_puts(t, " in use");
 	if (a->has_total_nframe && s->ntraces) {
 		tm_text_puts(t, "; ");
 		tm_text_fixed1(t, tm_divide(a->truncated, s->ntraces) * 100);
-		tm_text_puts(t, "% of the blocks have deeper tracebacks than the limit keeps");
+		tm_text_puts(t, "% of the blocks have deeper tracebacks");
 	}
 	if (a->has_memory) {
 		t = line(l, "tracemalloc's memory");
@@ -127,7 +128,7 @@ static void evidence_lines(struct lines *l, const struct tm_snapshot *s)
 	if (!a->tracing)
 		tm_text_puts(t, "its configuration says so, and no live tables were found");
 	else if (a->complete)
-		tm_text_puts(t, "complete: the counts of all tables, the total of traced memory and the hash of every traceback agree");
+		tm_text_puts(t, "complete: every table's count, the traced total and every traceback's hash agree");
 	else
 		tm_text_puts(t, "INCOMPLETE, see above");
 }

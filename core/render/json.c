@@ -53,6 +53,9 @@ static void put_cell(struct tm_text *t, const struct tm_snapshot *s, const struc
 	case TM_CELL_ADDRESS:
 		tm_text_u128(t, c->number);
 		break;
+	case TM_CELL_AVERAGE:
+		tm_text_fixed1(t, c->share);
+		break;
 	case TM_CELL_SHARE:
 		tm_text_fixed1(t, c->share * 100);
 		break;

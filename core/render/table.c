@@ -59,6 +59,9 @@ static void put_cell(struct tm_text *t, const struct tm_report *r, const struct 
 	case TM_CELL_SIZE:
 		tm_text_size(t, tm_divide(c->number, 1), false);
 		break;
+	case TM_CELL_AVERAGE:
+		tm_text_size(t, c->share, false);
+		break;
 	case TM_CELL_ADDRESS:
 		tm_text_printf(t, "0x%llx", (unsigned long long)c->number);
 		break;
@@ -104,6 +107,23 @@ static void measure(const struct tm_report *r, const struct tm_render_options *o
 	tm_text_free(&cell);
 }
 
+/* No more than WIDTH columns; what is cut off ends in an ellipsis. */
+static void cut(struct tm_text *cell, size_t width)
+{
+	if (!width || columns_of(tm_text_str(cell), cell->len) <= width)
+		return;
+	size_t n = 0, i = 0;
+	while (i < cell->len) {
+		bool starts = ((unsigned char)cell->s[i] & 0xc0) != 0x80;
+		if (starts && n++ == width - 1)
+			break;
+		i++;
+	}
+	cell->len = i;
+	cell->s[i] = 0;
+	tm_text_puts(cell, "…");
+}
+
 static void put_padded(struct tm_text *t, const struct tm_text *cell, size_t width, bool right)
 {
 	size_t w = columns_of(tm_text_str(cell), cell->len), pad = width > w ? width - w : 0;
@@ -116,6 +136,7 @@ static void put_row(struct tm_text *t, const struct tm_report *r, const struct t
 	const size_t *widths, struct tm_text *cell)
 {
 	bool first = true;
+	size_t used = 0; /* columns of the screen */
 	for (size_t k = 0; k < r->ncolumns && k < MOST_COLUMNS; k++) {
 		struct tm_cell c = { 0 };
 		if (!r->columns[k].title)
@@ -126,6 +147,9 @@ static void put_row(struct tm_text *t, const struct tm_report *r, const struct t
 		first = false;
 		tm_text_clear(cell);
 		put_cell(cell, r, o, &c);
+		if (!r->columns[k].right && o->width && !o->full_paths)
+			cut(cell, o->width > used + 10 ? o->width - used : 10);
+		used += 2 + (c.kind == TM_CELL_SHARE ? BAR + 2 : 0) + (widths[k] ? widths[k] : 0);
 		bool shade = o->color && c.kind == TM_CELL_SIZE;
 		tm_text_puts(t, shade ? "\033[1m" : "");
 		put_padded(t, cell, widths[k], r->columns[k].right);

@@ -143,11 +143,20 @@ static void note_auxv(struct tm_target *t, const uint8_t *p, size_t len)
 
 static void note_prstatus(struct tm_target *t, const uint8_t *p, size_t len)
 {
-	size_t pid_at = t->memory.word == 8 ? 32 : 24; /* struct elf_prstatus of every Linux ABI */
-	if (t->pid || len < pid_at + 4)
+	size_t pid_at = t->memory.word == 8 ? 32 : 24; /* struct elf_prstatus of every Linux ABI; a thread's ID */
+	if (t->signal || len < pid_at + 4)
 		return;
 	t->signal = (int)tm_load16(p + 12, t->memory.big);
-	t->pid = (int)tm_load32(p + pid_at, t->memory.big);
+	if (!t->pid)
+		t->pid = (int)tm_load32(p + pid_at, t->memory.big);
+}
+
+/* struct elf_prpsinfo: the process's own ID, whichever thread crashed. */
+static void note_prpsinfo(struct tm_target *t, const uint8_t *p, size_t len)
+{
+	size_t pid_at = t->memory.word == 8 ? 24 : 12;
+	if (len >= pid_at + 4 && tm_load32(p + pid_at, t->memory.big))
+		t->pid = (int)tm_load32(p + pid_at, t->memory.big);
 }
 
 static void note_siginfo(struct tm_target *t, const uint8_t *p, size_t len)
@@ -182,6 +191,8 @@ static struct tm_error *read_notes(struct tm_target *t, const GElf_Phdr *ph, str
 			note_auxv(t, p, nh.n_descsz);
 		else if (nh.n_type == NT_PRSTATUS)
 			note_prstatus(t, p, nh.n_descsz);
+		else if (nh.n_type == NT_PRPSINFO)
+			note_prpsinfo(t, p, nh.n_descsz);
 		else if (nh.n_type == NT_SIGINFO)
 			note_siginfo(t, p, nh.n_descsz);
 	}

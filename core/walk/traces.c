@@ -233,9 +233,9 @@ static inline __attribute__((always_inline)) struct tm_error *run(struct run *r,
 	for (uint64_t polled = 0;;) {
 		read_heads(r, s);
 		size_t ntraces = s.traces ? read_traces(r, s) : 0;
-		if (ntraces)
+		if (ntraces && traces->expect)
 			traces->expect(traces->ctx, r->traces, ntraces);
-		else if (!r->nchains)
+		else if (!ntraces && !r->nchains)
 			return NULL;
 		size_t nentries = read_entries(r, s);
 		if (ntraces)

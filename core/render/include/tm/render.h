@@ -14,6 +14,7 @@ enum tm_cell_kind {
 	TM_CELL_NONE,	/* null */
 	TM_CELL_COUNT,	/* a whole number */
 	TM_CELL_SIZE,	/* bytes */
+	TM_CELL_AVERAGE, /* bytes, a fraction: tables only */
 	TM_CELL_ADDRESS,
 	TM_CELL_SHARE,	/* 0..1 */
 	TM_CELL_TEXT,	/* UTF-8 with surrogates, len bytes */
@@ -25,7 +26,7 @@ enum tm_cell_kind {
 struct tm_cell {
 	enum tm_cell_kind kind;
 	tm_u128 number;
-	double share;
+	double share; /* or average */
 	const char *text;
 	size_t len;
 	const struct tm_frame *frames;

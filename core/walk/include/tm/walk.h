@@ -60,7 +60,7 @@ struct tm_raw_trace {
 /* Called with up to TM_BATCH items; an error ends the walk. */
 typedef struct tm_error *tm_entries_fn(void *ctx, const struct tm_entry *entries, size_t n);
 struct tm_traces_visitor {
-	/* A batch is coming: what taking it will touch can be brought towards the cache meanwhile. */
+	/* A batch is coming: what taking it will touch can be brought towards the cache meanwhile. May be NULL. */
 	void (*expect)(void *ctx, const struct tm_raw_trace *traces, size_t n);
 	struct tm_error *(*take)(void *ctx, const struct tm_raw_trace *traces, size_t n);
 	void *ctx;
