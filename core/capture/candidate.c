@@ -13,6 +13,7 @@ const char *const tm_source_names[] = { [TM_BY_SYMBOLS] = "symbols",
 enum {
 	MOST_DATA = 512 << 20, /* bytes of one module's writable memory that are looked through */
 	MOST_RUNTIME = 4 << 20,  /* sizeof(_PyRuntime) */
+	PIECE = 1 << 20, OVERLAP = 512,
 	MOST_PYTHONS = 64,
 	MOST_CANDIDATES = 256,
 };
@@ -59,7 +60,8 @@ struct tm_error *tm_each_data(struct tm_finder *f, const struct tm_module *m,
 		if (!(s->prot & TM_WRITE) || s->end - s->start > MOST_DATA)
 			continue;
 		for (uint64_t at = s->start; at < s->end;) {
-			size_t have, want = (size_t)(s->end - at < 1 << 20 ? s->end - at : 1 << 20);
+			/* Pieces overlap: what is looked for may lie across the end of one. */
+			size_t have, want = (size_t)(s->end - at < PIECE + OVERLAP ? s->end - at : PIECE + OVERLAP);
 			const uint8_t *p = tm_memory_view(&f->target->memory, at, want, &have);
 			if (!have) {
 				at = (at | (TM_PAGE - 1)) + 1;
@@ -70,7 +72,7 @@ struct tm_error *tm_each_data(struct tm_finder *f, const struct tm_module *m,
 				err = tm_poll(&f->target->poll, "looking for tables", at - s->start, s->end - s->start);
 			if (err)
 				return err;
-			at += have;
+			at += have > PIECE ? PIECE : have;
 		}
 	}
 	return NULL;
@@ -297,7 +299,7 @@ static struct tm_error *by_runtime(struct tm_finder *f, const struct tm_python *
 		}
 		/* Another micro release: the same shape, elsewhere. */
 		uint64_t size = p->runtime_size > MOST_RUNTIME ? 0 : p->runtime_size;
-		for (uint64_t off = 0; !err && f->candidates.n == before && off + l->runtime.sizeof_ <= size; off += 8)
+		for (uint64_t off = 0; !err && f->candidates.n == before && off + l->runtime.sizeof_ <= size; off += l->word)
 			if (state_plausible(t, l, p->runtime + off))
 				err = tm_add_candidate(f, tm_runtime_candidate(l, p->runtime + off, source, p));
 		/* Never imported: no tables yet, only the hint can tell where they would be. */

@@ -5,7 +5,7 @@
  * What was read and contradicts itself speaks against the candidate; what is absent or short does not: it is counted, and
  * told beside the result.
  */
-#include "find.h"
+#include "gather.h"
 #include "tm/bytes.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,15 +20,6 @@ enum { TOLERATED = 16 };
 enum { TOLERATED_MISPLACED = 2 };
 enum { MOST_DOMAINS = 1 << 20 };
 enum { HOPELESS = 256 }; /* wrong tracebacks after which a candidate that is mostly wrong is given up */
-
-/* All blocks of a traceback and domain, found by hashing: half a cache line, the only one that a trace touches here. */
-struct slot {
-	uint64_t traceback; /* address */
-	uint64_t size_low;
-	uint32_t size_high, count; /* the target's table counts no more than fit: see walk_traces */
-	uint32_t domain;
-	uint32_t tally; /* index + 1; 0: free */
-};
 
 struct known { /* a traceback or filename of the target, by its address */
 	uint64_t addr;
@@ -45,8 +36,7 @@ struct judge {
 	const struct tm_candidate *c;
 	struct tm_walk walk;
 	struct tm_builder b;
-	struct slot *slots;
-	size_t nslots;
+	struct tm_gather sums;
 	struct map tracebacks, filenames;
 	TM_ARRAY(uint64_t) traceback_addrs; /* by id */
 	TM_ARRAY(uint64_t) traceback_hashes; /* by id; what was stored */
@@ -54,14 +44,12 @@ struct judge {
 	TM_ARRAY(uint32_t) filename_ids;    /* the snapshot's */
 	TM_ARRAY(uint64_t) hashes;	    /* scratch for one traceback */
 	TM_ARRAY(struct tm_table_facts) tables;
-	uint64_t sum; /* of sizes, 64 bits as the target keeps it */
-	uint64_t emitted; /* traces read, all tables */
 	uint64_t expected; /* traces counted by the tables, all tables */
 	struct tm_tally_of_walk traces, others; /* what the walks met: tables of traces; the rest */
 	uint64_t tb_read, tb_wrong, tb_missing, tb_bad, tb_unlisted;
 	uint64_t tb_missing_at, tb_wrong_at;
 	uint64_t name_missing, name_bad, name_missing_at;
-	uint64_t names_checked, names_wrong;
+	uint64_t names_checked, names_wrong, names_odd;
 	bool short_table; /* some table gave another number of entries than it counts */
 	uint32_t limit; /* frames that a traceback can have; 0: not known */
 	uint32_t max_nframe, truncated_nframe;
@@ -104,107 +92,44 @@ static struct known *map_find(struct map *m, uint64_t addr)
 	return &m->slots[k];
 }
 
-static size_t slot_of(const struct judge *j, uint64_t traceback, uint32_t domain)
-{
-	return (size_t)mix(traceback ^ (uint64_t)domain << 40) & (j->nslots - 1);
-}
-
-static bool grow_slots(struct judge *j)
-{
-	size_t n = j->nslots ? j->nslots * 2 : 4096;
-	struct slot *old = j->slots;
-	size_t nold = j->nslots;
-	j->slots = calloc(n, sizeof *j->slots);
-	if (!j->slots) {
-		j->slots = old;
-		return false;
-	}
-	j->nslots = n;
-	for (size_t i = 0; i < nold; i++) {
-		if (!old[i].tally)
-			continue;
-		size_t k = slot_of(j, old[i].traceback, old[i].domain);
-		while (j->slots[k].tally)
-			k = (k + 1) & (n - 1);
-		j->slots[k] = old[i];
-	}
-	free(old);
-	return true;
-}
-
 /* ---- traces ---- */
 
-/* The first block of this traceback and domain: a new tally, perhaps a new traceback. */
-static bool new_tally(struct judge *j, size_t k, uint64_t traceback, uint32_t domain)
+/* The snapshot's number for the traceback at ADDR. */
+static bool traceback_id(void *ctx, uint64_t addr, uint32_t *ret)
 {
-	struct known *known = map_find(&j->tracebacks, traceback);
+	struct judge *j = ctx;
+	struct known *known = map_find(&j->tracebacks, addr);
 	if (!known)
 		return false;
 	if (!known->id) {
-		if (j->traceback_addrs.n >= UINT32_MAX - 1 || !tm_array_push(&j->traceback_addrs, traceback))
+		if (j->traceback_addrs.n >= UINT32_MAX - 1 || !tm_array_push(&j->traceback_addrs, addr))
 			return false;
-		*known = (struct known) { traceback, (uint32_t)j->traceback_addrs.n };
+		*known = (struct known) { addr, (uint32_t)j->traceback_addrs.n };
 		j->tracebacks.n++;
 	}
-	if (j->b.tallies.n >= UINT32_MAX - 1 ||
-	    !tm_array_push(&j->b.tallies, ((struct tm_tally) { .traceback = known->id - 1, .domain = domain })))
-		return false;
-	j->slots[k] = (struct slot) { .traceback = traceback, .domain = domain, .tally = (uint32_t)j->b.tallies.n };
+	*ret = known->id - 1;
 	return true;
 }
 
-static void expect_traces(void *ctx, const struct tm_raw_trace *t, size_t n)
+/* The sums become the tallies that the snapshot keeps. */
+static struct tm_error *settle(struct judge *j)
 {
-	struct judge *j = ctx;
-	for (size_t i = 0; i < n; i++)
-		__builtin_prefetch(&j->slots[slot_of(j, t[i].traceback, t[i].domain)]);
-}
-
-static struct tm_error *take_traces(void *ctx, const struct tm_raw_trace *t, size_t n)
-{
-	struct judge *j = ctx;
-	bool keep = j->b.want_traces;
-	if (keep && !tm_array_reserve(&j->b.traces, n))
+	if (!tm_array_reserve(&j->b.tallies, j->sums.used))
 		return tm_error_nomem();
-	for (size_t i = 0; i < n; i++) {
-		size_t k = slot_of(j, t[i].traceback, t[i].domain);
-		while (j->slots[k].tally && (j->slots[k].traceback != t[i].traceback || j->slots[k].domain != t[i].domain))
-			k = (k + 1) & (j->nslots - 1);
-		if (__builtin_expect(!j->slots[k].tally, 0)) {
-			if ((j->b.tallies.n + 1) * 2 > j->nslots) {
-				if (!grow_slots(j))
-					return tm_error_nomem();
-				k = slot_of(j, t[i].traceback, t[i].domain);
-				while (j->slots[k].tally)
-					k = (k + 1) & (j->nslots - 1);
-			}
-			if (!new_tally(j, k, t[i].traceback, t[i].domain))
-				return tm_error_nomem();
-		}
-		struct slot *slot = &j->slots[k];
-		slot->count++;
-		slot->size_high += __builtin_add_overflow(slot->size_low, t[i].size, &slot->size_low);
-		j->sum += t[i].size;
-		if (keep)
-			j->b.traces.items[j->b.traces.n++] =
-				(struct tm_trace) { t[i].address, t[i].size, t[i].domain, j->b.tallies.items[slot->tally - 1].traceback };
-	}
-	j->emitted += n;
-	return NULL;
-}
-
-/* The sums move from the hash table to the tallies, which the snapshot keeps. */
-static void settle_tallies(struct judge *j)
-{
-	for (size_t i = 0; i < j->nslots; i++) {
-		const struct slot *s = &j->slots[i];
-		if (!s->tally)
+	for (size_t i = 0; i < j->sums.nslots; i++) {
+		const struct tm_slot *s = &j->sums.slots[i];
+		uint32_t id;
+		if (!s->count)
 			continue;
-		struct tm_tally *t = &j->b.tallies.items[s->tally - 1];
-		t->count = s->count;
-		t->size_low = s->size_low;
-		t->size_high = s->size_high;
+		if (!traceback_id(j, s->traceback, &id))
+			return tm_error_nomem();
+		j->b.tallies.items[j->b.tallies.n++] = (struct tm_tally) { .traceback = id, .domain = s->domain, .count = s->count,
+			.size_low = s->size_low, .size_high = s->size_high };
 	}
+	free(j->sums.slots);
+	j->sums.slots = NULL;
+	j->sums.nslots = 0;
+	return NULL;
 }
 
 /* ---- tracebacks ---- */
@@ -235,6 +160,8 @@ static uint32_t filename(struct judge *j, uint64_t addr)
 		j->name_bad++;
 		break;
 	}
+	/* A wrong offset of the text shows the NUL that ends it in its midst; a name may hold one, but hardly most of them. */
+	j->names_odd += text.len && memchr(text.s, 0, text.len) != NULL;
 	uint32_t id = text.failed ? UINT32_MAX : tm_intern(&j->b.names, tm_text_str(&text), text.len);
 	tm_text_free(&text);
 	if (id == UINT32_MAX || !tm_array_push(&j->filename_hashes, hash) || !tm_array_push(&j->filename_ids, id))
@@ -364,19 +291,6 @@ static struct tm_error *check_filenames(void *ctx, const struct tm_entry *e, siz
 
 /* ---- tables ---- */
 
-static void add_up(struct tm_tally_of_walk *to, const struct tm_tally_of_walk *t)
-{
-	to->walked += t->walked;
-	to->misplaced += t->misplaced;
-	to->bad_hash += t->bad_hash;
-	to->bad += t->bad;
-	to->missing += t->missing;
-	to->missing_buckets += t->missing_buckets;
-	to->missing_at = t->missing_at ? t->missing_at : to->missing_at;
-	to->bad_at = t->bad_at ? t->bad_at : to->bad_at;
-	to->endless |= t->endless;
-}
-
 static uint64_t chunk(uint64_t size)
 {
 	return (size + 8 + 15) / 16 * 16; /* what malloc takes for it */
@@ -406,22 +320,21 @@ static struct tm_error *walk_traces(struct judge *j, uint64_t addr, uint32_t dom
 	struct tm_error *err = tm_table_load(&j->walk, addr, &table);
 	if (err)
 		return tm_error_prefix(err, domain ? "the table of traces of domain %" PRIu32 : "the table of traces", domain);
-	uint64_t before = j->emitted;
-	if (j->emitted + table.nentries > UINT32_MAX)
+	uint64_t before = j->sums.count;
+	if (j->sums.count + table.nentries > UINT32_MAX)
 		return tm_error_new(TM_ERR_CORRUPT, "more than %u traces: tm does not count that far", UINT32_MAX);
 	/* Room for all, when the count can be true: then nothing is copied while it grows. */
-	if (j->b.want_traces && !tm_array_reserve(&j->b.traces, (size_t)table.nentries))
+	if (j->b.want_traces && !tm_array_reserve(&j->sums.traces, (size_t)table.nentries))
 		return tm_error_nomem();
-	const struct tm_traces_visitor visitor = { expect_traces, take_traces, j };
-	err = tm_walk_traces(&j->walk, &table, domain, &visitor, &tally);
+	err = tm_gather_table(&j->sums, &j->walk, &table, domain, &tally);
 	if (err)
 		return err;
-	add_up(&j->traces, &tally);
+	tm_tally_of_walk_add(&j->traces, &tally);
 	j->domain_keys |= table.key_size > j->c->layout->word;
 	j->expected += table.nentries;
 	if (j->c->layout->entry.value != TM_NONE)
 		j->own_memory += table.nentries * chunk(j->c->layout->trace.sizeof_);
-	return add_facts(j, "traces", domain, &table, j->emitted - before, true) ? NULL : tm_error_nomem();
+	return add_facts(j, "traces", domain, &table, j->sums.count - before, true) ? NULL : tm_error_nomem();
 }
 
 typedef TM_ARRAY(struct tm_entry) entries_array;
@@ -470,7 +383,7 @@ static struct tm_error *walk_domains(struct judge *j, uint64_t addr)
 		}
 	}
 	tm_array_free(&domains);
-	add_up(&j->others, &tally);
+	tm_tally_of_walk_add(&j->others, &tally);
 	if (!err && !add_facts(j, "domains", 0, &table, tally.walked, false))
 		err = tm_error_nomem();
 	return err;
@@ -486,7 +399,7 @@ static struct tm_error *walk_keys(struct judge *j, const char *name, uint64_t ad
 	err = tm_walk_entries(&j->walk, &table, fn, j, &tally);
 	if (err)
 		return err;
-	add_up(&j->others, &tally);
+	tm_tally_of_walk_add(&j->others, &tally);
 	return add_facts(j, name, 0, &table, tally.walked, true) ? NULL : tm_error_nomem();
 }
 
@@ -545,7 +458,8 @@ static struct tm_error *walk_all(struct judge *j, const struct tm_state *s)
 	struct tm_error *err = walk_traces(j, s->traces, 0);
 	if (!err && j->c->layout->entry.value != TM_NONE)
 		err = walk_domains(j, s->domains);
-	settle_tallies(j);
+	if (!err)
+		err = settle(j);
 	if (!err)
 		err = take_tracebacks(j);
 	if (!err)
@@ -600,6 +514,8 @@ static bool contradicts(struct judge *j, const struct tm_state *s, struct tm_tex
 		tm_text_puts(why, "the tables of tracebacks and domains contradict themselves");
 	else if (j->names_wrong * TOLERATED > j->names_checked)
 		tm_text_printf(why, "%" PRIu64 " of %" PRIu64 " filenames contradict their hash", j->names_wrong, j->names_checked);
+	else if (j->names_odd * 2 > j->filename_ids.n + 2 || j->name_bad * 2 > j->filename_ids.n + 2)
+		tm_text_puts(why, "most filenames cannot be text");
 	else if (s->has_config && (uint32_t)s->max_nframe < j->max_nframe)
 		tm_text_printf(why, "a traceback has more frames (%u) than the limit (%d)", (unsigned)j->max_nframe, s->max_nframe);
 	else
@@ -616,7 +532,7 @@ static void look_for_total(struct judge *j, struct tm_state *s)
 	if (j->c->traced || s->has_traced)
 		return;
 	for (uint64_t at = j->c->traces - REACH; at <= j->c->traces + REACH && !s->has_traced; at += w) {
-		if (!get_word(j, at, &v) || v != (j->sum & mask) || !v)
+		if (!get_word(j, at, &v) || v != (j->sums.sum & mask) || !v)
 			continue;
 		s->has_traced = true;
 		s->traced = v;
@@ -637,16 +553,16 @@ static bool tell(struct judge *j, const struct tm_state *s, struct tm_snapshot *
 {
 	struct tm_target *t = j->f->target;
 	bool ok = true;
-	uint64_t lost = j->expected > j->emitted ? j->expected - j->emitted : 0;
+	uint64_t lost = j->expected > j->sums.count ? j->expected - j->sums.count : 0;
 	uint64_t absent = j->traces.missing + j->traces.missing_buckets;
 	uint64_t mask = j->c->layout->word == 4 ? UINT32_MAX : UINT64_MAX;
 	if (lost && absent)
 		ok &= tm_snapshot_note(snap, true, "missing: %" PRIu64 " of %" PRIu64 " traces could not be read: %s (first at 0x%" PRIx64 ")",
 			lost, j->expected, tm_target_why(t, j->traces.missing_at), j->traces.missing_at);
-	else if (j->expected != j->emitted)
+	else if (j->expected != j->sums.count)
 		ok &= tm_snapshot_note(snap, true,
 			"torn: the tables count %" PRIu64 " traces, %" PRIu64 " were found: the process was stopped inside an update of its tables",
-			j->expected, j->emitted);
+			j->expected, j->sums.count);
 	if (j->traces.misplaced + j->others.misplaced)
 		ok &= tm_snapshot_note(snap, true, "torn: %" PRIu64 " %s in a bucket of another hash: a table was being resized",
 			j->traces.misplaced + j->others.misplaced, plural(j->traces.misplaced + j->others.misplaced, "entry lies", "entries lie"));
@@ -671,9 +587,9 @@ static bool tell(struct judge *j, const struct tm_state *s, struct tm_snapshot *
 		ok &= tm_snapshot_note(snap, true, "damaged: %" PRIu64 " filenames contradict their hash", j->names_wrong);
 	if (!s->has_traced)
 		ok &= tm_snapshot_note(snap, true, "unchecked: the process's own total of traced memory was not found, so the sum of sizes could not be compared with it");
-	else if ((j->sum & mask) != s->traced && !lost)
-		ok &= tm_snapshot_note(snap, true, "torn: the sizes add up to %" PRIu64 " bytes, the process counts %" PRIu64, j->sum & mask, s->traced);
-	if (j->short_table && j->expected == j->emitted)
+	else if ((j->sums.sum & mask) != s->traced && !lost)
+		ok &= tm_snapshot_note(snap, true, "torn: the sizes add up to %" PRIu64 " bytes, the process counts %" PRIu64, j->sums.sum & mask, s->traced);
+	if (j->short_table && j->expected == j->sums.count)
 		for (size_t i = 0; i < j->tables.n; i++)
 			if (j->tables.items[i].read != j->tables.items[i].nentries)
 				ok &= tm_snapshot_note(snap, true, "%s: the table of %s counts %" PRIu64 " entries, %" PRIu64 " were found",
@@ -700,7 +616,11 @@ static struct tm_error *freeze(struct judge *j, struct tm_judgement *ret)
 	if (j->c->layout->filename_kind == TM_FILENAME_BYTES)
 		for (uint64_t i = 0; i < j->b.names.n; i++)
 			j->own_memory += chunk(j->b.names.strings[i].len + 1);
-	j->b.ntraces = j->emitted;
+	j->b.ntraces = j->sums.count;
+	j->b.traces.items = j->sums.traces.items;
+	j->b.traces.n = j->sums.traces.n;
+	j->b.traces.cap = j->sums.traces.cap;
+	j->sums.traces.items = NULL;
 	struct tm_snapshot *snap = tm_builder_freeze(&j->b);
 	if (!snap)
 		return tm_error_nomem();
@@ -769,7 +689,7 @@ static struct tm_error *judge(struct judge *j, struct tm_judgement *ret)
 	j->tb_unlisted = unlisted(j);
 	if (contradicts(j, s, &ret->why))
 		return NULL;
-	if (!s->has_config && !j->emitted) { /* empty tables, and nothing says that they are in use */
+	if (!s->has_config && !j->sums.count) { /* empty tables, and nothing says that they are in use */
 		ret->verdict = TM_UNREADABLE;
 		tm_text_puts(&ret->why, "its tables are empty and its configuration was not found");
 		return NULL;
@@ -784,10 +704,14 @@ struct tm_error *tm_judge(struct tm_finder *f, const struct tm_candidate *c, boo
 	struct judge j = { .f = f, .c = c, .b = { .want_traces = want_traces } };
 	*ret = (struct tm_judgement) { 0 };
 	tm_walk_init(&j.walk, f->target, c->layout);
-	struct tm_error *err = grow_slots(&j) ? judge(&j, ret) : tm_error_nomem();
+	if (want_traces) {
+		j.sums.id = traceback_id;
+		j.sums.ctx = &j;
+	}
+	struct tm_error *err = judge(&j, ret);
 	tm_walk_deinit(&j.walk);
 	tm_builder_deinit(&j.b);
-	free(j.slots);
+	tm_gather_deinit(&j.sums);
 	free(j.tracebacks.slots);
 	free(j.filenames.slots);
 	tm_array_free(&j.traceback_addrs);

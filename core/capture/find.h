@@ -89,6 +89,7 @@ struct tm_judgement {
 void tm_judgement_deinit(struct tm_judgement *j);
 /* An error is INTERRUPTED or NOMEM: everything else is a verdict. */
 struct tm_error *tm_judge(struct tm_finder *f, const struct tm_candidate *c, bool want_traces, struct tm_judgement *ret);
+void tm_tally_of_walk_add(struct tm_tally_of_walk *to, const struct tm_tally_of_walk *t);
 /* Do these three ints look like a tracemalloc_config? */
 bool tm_config_plausible(int32_t initialized, int32_t tracing, int32_t max_nframe);
 #endif

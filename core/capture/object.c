@@ -39,7 +39,10 @@ bool tm_object_at(struct tm_target *t, uint16_t python_minor, uint64_t addr, str
 	    tm_walk_cstring(&w, name, sizeof ret->type - 1, &text) == TM_SEEN) {
 		struct tm_text safe = { 0 };
 		tm_text_escape(&safe, tm_text_str(&text), text.len);
-		strncpy(ret->type, tm_text_str(&safe), sizeof ret->type - 1);
+		size_t n = safe.len < sizeof ret->type - 1 ? safe.len : sizeof ret->type - 1;
+		while (n && n < safe.len && ((unsigned char)safe.s[n] & 0xc0) == 0x80)
+			n--; /* not inside a character */
+		memcpy(ret->type, tm_text_str(&safe), n);
 		tm_text_free(&safe);
 	}
 	tm_text_free(&text);

@@ -130,24 +130,30 @@ static struct tm_error *add_globals(struct tm_finder *f, bool old, const struct 
 	return NULL;
 }
 
+/* The distances were seen between words of 8 bytes. */
+static uint64_t apart(const struct hit *h, int16_t distance, unsigned word)
+{
+	return h->at + (uint64_t)((int64_t)distance * (int)word / 8);
+}
+
 /* Static variables in an order that a linker was seen to make. */
 static struct tm_error *try_statics(struct tm_finder *f, const struct scan *s, const struct hit *h, const struct tm_python *p,
 	bool *fits)
 {
+	unsigned w = f->target->memory.word;
 	for (size_t i = 0; i < tm_nstatics_hints; i++) {
 		const struct tm_statics_hint *q = &tm_statics_hints[i];
 		bool domains = !h->old;
 		if (domains != (q->domains != 0) && i < 2) /* GCC's two rows differ in nothing else */
 			continue;
-		if (!same_shape(s, h->at + (uint64_t)(int64_t)q->tracebacks, h->old) ||
-		    !same_shape(s, h->at + (uint64_t)(int64_t)q->filenames, h->old) ||
-		    (domains && !same_shape(s, h->at + (uint64_t)(int64_t)q->domains, h->old)))
+		if (!same_shape(s, apart(h, q->tracebacks, w), h->old) || !same_shape(s, apart(h, q->filenames, w), h->old) ||
+		    (domains && !same_shape(s, apart(h, q->domains, w), h->old)))
 			continue;
 		*fits = true;
 		return add_globals(f, h->old, p, (struct tm_candidate) { .traces = h->at,
-			.tracebacks = h->at + (uint64_t)(int64_t)q->tracebacks, .filenames = h->at + (uint64_t)(int64_t)q->filenames,
-			.domains = domains ? h->at + (uint64_t)(int64_t)q->domains : 0,
-			.traced = h->at + (uint64_t)(int64_t)q->traced, .peak = h->at + (uint64_t)(int64_t)q->peak });
+			.tracebacks = apart(h, q->tracebacks, w), .filenames = apart(h, q->filenames, w),
+			.domains = domains ? apart(h, q->domains, w) : 0, .traced = apart(h, q->traced, w),
+			.peak = apart(h, q->peak, w) });
 	}
 	return NULL;
 }
@@ -276,14 +282,13 @@ static struct tm_error *scan_module(struct tm_finder *f, const struct tm_module 
 
 struct tm_error *tm_find_by_scan(struct tm_finder *f)
 {
-	size_t before = f->candidates.n;
 	for (size_t i = 0; i < f->pythons.n; i++) {
 		struct tm_error *err = scan_module(f, f->pythons.items[i].module, &f->pythons.items[i]);
 		if (err)
 			return err;
 	}
 	/* Nothing known to be Python: every module's data is worth a look. */
-	for (size_t i = 0; f->candidates.n == before && i < f->target->modules.n; i++) {
+	for (size_t i = 0; !f->pythons.n && i < f->target->modules.n; i++) {
 		struct tm_error *err = scan_module(f, &f->target->modules.items[i], NULL);
 		if (err)
 			return err;

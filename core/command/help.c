@@ -3,10 +3,13 @@
 #include <elfutils/version.h>
 #include <string.h>
 
-static void put(struct tm_session *s, struct tm_text *t)
+static struct tm_error *put(struct tm_session *s, struct tm_text *t)
 {
-	s->front.out.write(s->front.out.ctx, tm_text_str(t), t->len);
+	struct tm_error *err = tm_text_error(t);
+	if (!err)
+		s->front.out.write(s->front.out.ctx, tm_text_str(t), t->len);
 	tm_text_free(t);
+	return err;
 }
 
 static void put_option(struct tm_text *t, const struct tm_option *o)
@@ -18,6 +21,7 @@ static void put_option(struct tm_text *t, const struct tm_option *o)
 		tm_text_puts(&left, "      ");
 	tm_text_printf(&left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
 	tm_text_printf(t, "%-28s  %s\n", tm_text_str(&left), o->help);
+	t->failed |= left.failed;
 	tm_text_free(&left);
 }
 
@@ -131,14 +135,12 @@ struct tm_error *tm_run_help(struct tm_session *s, const struct tm_args *args)
 		command_help(&t, c);
 	else
 		overview(&t);
-	put(s, &t);
-	return NULL;
+	return put(s, &t);
 }
 
 struct tm_error *tm_run_version(struct tm_session *s, const struct tm_args *args)
 {
 	struct tm_text t = { 0 };
 	tm_text_printf(&t, "tm %s (elfutils 0.%d)\n", TM_VERSION, _ELFUTILS_VERSION);
-	put(s, &t);
-	return NULL;
+	return put(s, &t);
 }

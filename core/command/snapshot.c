@@ -35,7 +35,9 @@ struct tm_error *tm_run_snapshot(struct tm_session *s, const struct tm_args *arg
 		r.heading = tm_text_str(&t);
 		static const struct tm_column none[1];
 		r.columns = none;
-		err = tm_render(&r, &(struct tm_render_options) { .format = TM_FORMAT_TABLE }, &s->front.out, &s->front.poll);
+		err = tm_text_error(&t);
+		if (!err)
+			err = tm_render(&r, &(struct tm_render_options) { .format = TM_FORMAT_TABLE }, &s->front.out, &s->front.poll);
 		tm_text_free(&t);
 	}
 	tm_snapshot_unref(snap);

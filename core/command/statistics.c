@@ -92,7 +92,9 @@ struct tm_error *tm_run_statistics(struct tm_session *s, const struct tm_args *a
 		struct tm_report r = { .schema = "tm.statistics/1", .snapshot = snap, .facts = facts,
 			.heading = tm_text_str(&title), .columns = columns, .ncolumns = sizeof columns / sizeof *columns,
 			.nrows = shown, .data = st, .str = str };
-		err = tm_args_render(s, args, &r);
+		err = tm_text_error(&title);
+		if (!err)
+			err = tm_args_render(s, args, &r);
 		tm_text_free(&title);
 	}
 	if (!err)

@@ -228,7 +228,11 @@ static struct tm_error *render_lines(struct tm_session *s, const struct tm_args 
 	evidence_lines(&l, snap);
 	struct tm_report r = { .schema = "tm.status/1", .snapshot = snap, .columns = columns,
 		.ncolumns = sizeof columns / sizeof *columns, .nrows = l.n, .data = &l, .str = str };
-	struct tm_error *err = tm_args_render(s, args, &r);
+	struct tm_error *err = NULL;
+	for (size_t i = 0; !err && i < l.n; i++)
+		err = tm_text_error(&l.items[i].value);
+	if (!err)
+		err = tm_args_render(s, args, &r);
 	for (size_t i = 0; i < MOST_LINES; i++)
 		tm_text_free(&l.items[i].value);
 	return err;

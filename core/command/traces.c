@@ -78,7 +78,9 @@ struct tm_error *tm_run_traces(struct tm_session *s, const struct tm_args *args)
 		struct tm_report r = { .schema = "tm.traces/1", .snapshot = snap, .facts = facts,
 			.heading = tm_text_str(&title), .columns = columns, .ncolumns = sizeof columns / sizeof *columns,
 			.nrows = shown, .data = order, .str = str };
-		err = tm_args_render(s, args, &r);
+		err = tm_text_error(&title);
+		if (!err)
+			err = tm_args_render(s, args, &r);
 		tm_text_free(&title);
 	}
 	if (!err)

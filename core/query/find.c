@@ -48,7 +48,7 @@ struct tm_error *tm_traces_at(struct tm_snapshot *s, uint64_t addr, uint64_t **r
 	struct found f = { .s = s, .addr = addr };
 	for (uint64_t i = 0; !err && i < s->ntraces; i++) {
 		const struct tm_trace *t = &s->traces[i];
-		if (t->address != addr && addr - t->address >= t->size)
+		if (t->address != addr && (addr < t->address || addr - t->address >= t->size))
 			continue;
 		if (!keep(&f, i))
 			err = tm_error_nomem();

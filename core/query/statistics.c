@@ -95,7 +95,10 @@ static struct tm_error *group(const struct tm_snapshot *s, struct tm_statistics 
 		if (st->key == TM_BY_TRACEBACK)
 			ok = add(g, f, tb->nframe, t);
 		/* Cumulative: every occurrence of a frame counts, as in Lib/tracemalloc.py. */
-		for (uint32_t k = 0; ok && st->key != TM_BY_TRACEBACK && k < (st->cumulative ? tb->nframe : 1); k++)
+		uint32_t n = st->key == TM_BY_TRACEBACK ? 0 : st->cumulative ? tb->nframe : tb->nframe > 0;
+		if (!tb->nframe && st->key != TM_BY_TRACEBACK && !st->cumulative)
+			ok = add(g, f, 0, t);
+		for (uint32_t k = 0; ok && k < n; k++)
 			ok = add(g, st->key == TM_BY_LINENO ? &f[k] : &st->keys[f[k].filename], 1, t);
 		if (!ok)
 			return tm_error_nomem();

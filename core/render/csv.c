@@ -57,11 +57,17 @@ static void put_cell(struct tm_text *t, const struct tm_snapshot *s, const struc
 static void put_facts(struct tm_text *t, const struct tm_report *r, const struct tm_fact *f, const char *prefix)
 {
 	for (; f && f->name; f++) {
+		struct tm_text name = { 0 };
+		tm_text_printf(&name, "%s%s%s", prefix, *prefix ? "." : "", f->name);
+		t->failed |= name.failed;
 		if (f->cell.kind == TM_CELL_FACTS) {
-			put_facts(t, r, f->cell.facts, f->name);
+			put_facts(t, r, f->cell.facts, tm_text_str(&name));
+			tm_text_free(&name);
 			continue;
 		}
-		tm_text_printf(t, "%s%s%s,", prefix, *prefix ? "." : "", f->name);
+		put_field(t, tm_text_str(&name), name.len);
+		tm_text_putc(t, ',');
+		tm_text_free(&name);
 		put_cell(t, r->snapshot, &f->cell);
 		tm_text_printf(t, ",%s,%s\n", r->schema, r->snapshot && !r->snapshot->about.complete ? "false" : "true");
 	}

@@ -88,9 +88,10 @@ static void put_cell(struct tm_text *t, const struct tm_report *r, const struct 
 	}
 }
 
-static void measure(const struct tm_report *r, const struct tm_render_options *o, size_t *widths)
+static bool measure(const struct tm_report *r, const struct tm_render_options *o, size_t *widths)
 {
 	struct tm_text cell = { 0 };
+	bool ok = true;
 	for (size_t k = 0; k < r->ncolumns && k < MOST_COLUMNS; k++)
 		widths[k] = r->columns[k].title ? columns_of(r->columns[k].title, strlen(r->columns[k].title)) : 0;
 	for (uint64_t i = 0; i < r->nrows && i < 10000; i++)
@@ -103,8 +104,10 @@ static void measure(const struct tm_report *r, const struct tm_render_options *o
 			put_cell(&cell, r, o, &c);
 			size_t w = columns_of(tm_text_str(&cell), cell.len);
 			widths[k] = w > widths[k] ? w : widths[k];
+			ok &= !cell.failed;
 		}
 	tm_text_free(&cell);
+	return ok;
 }
 
 /* No more than WIDTH columns; what is cut off ends in an ellipsis. */
@@ -127,6 +130,7 @@ static void cut(struct tm_text *cell, size_t width)
 static void put_padded(struct tm_text *t, const struct tm_text *cell, size_t width, bool right)
 {
 	size_t w = columns_of(tm_text_str(cell), cell->len), pad = width > w ? width - w : 0;
+	t->failed |= cell->failed;
 	if (right)
 		tm_text_pad(t, ' ', pad);
 	tm_text_put(t, tm_text_str(cell), cell->len);
@@ -159,6 +163,7 @@ static void put_row(struct tm_text *t, const struct tm_report *r, const struct t
 			tm_text_clear(cell);
 			put_bar(cell, c.share);
 			tm_text_puts(t, o->color ? "\033[34m" : "");
+			t->failed |= cell->failed;
 			tm_text_put(t, tm_text_str(cell), cell->len);
 			tm_text_puts(t, o->color ? "\033[0m" : "");
 			size_t w = columns_of(tm_text_str(cell), cell->len);
@@ -176,7 +181,7 @@ struct tm_error *tm_render_table(const struct tm_report *r, const struct tm_rend
 	struct tm_error *err = NULL;
 	size_t widths[MOST_COLUMNS] = { 0 };
 	tm_render_notes(r, o, t);
-	measure(r, o, widths);
+	t->failed |= !measure(r, o, widths);
 	bool first = true;
 	for (size_t k = 0; !o->quiet && r->nrows && k < r->ncolumns && k < MOST_COLUMNS; k++) {
 		if (!r->columns[k].title)

@@ -451,7 +451,7 @@ static bool read_notes(struct tm_snapshot *s, const uint8_t *p, const uint8_t *e
 	struct tlv h;
 	const uint8_t *value;
 	while (next_tlv(&p, end, &h, &value))
-		if (!tm_snapshot_note(s, h.key != 0, "%.*s", (int)(h.len < 4096 ? h.len : 4096), (const char *)value))
+		if (!tm_snapshot_note(s, h.key != 0, "%.*s", (int)(h.len < 1 << 16 ? h.len : 1 << 16), (const char *)value))
 			return false;
 	return true;
 }

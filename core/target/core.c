@@ -95,6 +95,15 @@ static struct tm_error *map_file(struct core *c, const char *path)
 	return NULL;
 }
 
+/* libelf's reason; want of memory is one, too. */
+static struct tm_error *elf_error(const char *path, const char *what)
+{
+	const char *why = elf_errmsg(-1);
+	if (why && strcmp(why, "out of memory") == 0)
+		return tm_error_nomem();
+	return tm_error_new(TM_ERR_CORRUPT, "%s: %s (%s)", path, what, why ? why : "damaged");
+}
+
 static const char *type_name(unsigned type)
 {
 	return type == ET_EXEC	 ? "it is an executable"
@@ -182,7 +191,11 @@ static struct tm_error *read_notes(struct tm_target *t, const GElf_Phdr *ph, str
 		ph->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
 	size_t at = 0, name, desc;
 	GElf_Nhdr nh;
-	struct tm_error *err = NULL;
+	struct tm_error *err = data ? NULL : elf_error(t->name, "its notes cannot be read");
+	if (err && tm_error_code(err) != TM_ERR_NOMEM) { /* the memory can still be read without them */
+		tm_error_free(err);
+		err = NULL;
+	}
 	while (data && !err && (at = gelf_getnote(data, at, &nh, &name, &desc)) > 0) {
 		const uint8_t *p = (const uint8_t *)data->d_buf + desc;
 		if (nh.n_type == NT_FILE)
@@ -300,8 +313,10 @@ static struct tm_error *open_elf(struct tm_target *t)
 	GElf_Ehdr eh;
 	elf_version(EV_CURRENT);
 	c->elf = elf_memory((char *)c->map, c->size);
-	if (memcmp(c->map, ELFMAG, SELFMAG) || !c->elf || !gelf_getehdr(c->elf, &eh))
+	if (memcmp(c->map, ELFMAG, SELFMAG))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: not an ELF file, so not a core", t->name);
+	if (!c->elf || !gelf_getehdr(c->elf, &eh))
+		return elf_error(t->name, "its ELF header cannot be read");
 	if (eh.e_type != ET_CORE)
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: not a core file: %s", t->name, type_name(eh.e_type));
 	tm_memory_init(&t->memory, eh.e_ident[EI_CLASS] == ELFCLASS32 ? 4 : 8, eh.e_ident[EI_DATA] == ELFDATA2MSB);

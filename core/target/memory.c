@@ -203,6 +203,8 @@ static struct tm_span *span_at(struct tm_memory *m, uint64_t addr)
 	size_t i = lower(m, addr);
 	if (i < m->nspans && addr >= m->spans[i].start)
 		return &m->spans[i];
+	if (m->open_ended && m->frozen)
+		(void)tm_array_push(&m->wanted, addr & ~(uint64_t)(TM_PAGE - 1));
 	if (!m->open_ended || m->frozen)
 		return NULL;
 	uint64_t start = addr & ~(uint64_t)(WINDOW - 1);
@@ -243,6 +245,15 @@ const void *tm_memory_view(struct tm_memory *m, uint64_t addr, size_t len, size_
 	}
 	*have = len;
 	return s->host + off;
+}
+
+uint64_t tm_memory_size(const struct tm_memory *m)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < m->nspans; i++)
+		if (__builtin_add_overflow(n, m->spans[i].size, &n))
+			return UINT64_MAX;
+	return m->open_ended ? UINT64_MAX : n;
 }
 
 size_t tm_memory_read(struct tm_memory *m, uint64_t addr, void *buf, size_t len)

@@ -46,11 +46,20 @@ enum tm_seen tm_walk_str(struct tm_walk *w, uint64_t addr, struct tm_text *ret, 
 	uint64_t data = addr + (s.ascii ? l->str.ascii : l->str.compact);
 	if (!s.compact && !tm_memory_word(m, addr + l->str.compact, &data))
 		return tm_walk_why(w, addr + l->str.compact);
+	uint8_t end[4] = { 0 };
+	uint64_t end_at = data + length * s.kind;
+	if (tm_memory_read(m, end_at, end, s.kind) != s.kind)
+		return tm_walk_why(w, end_at);
+	if (end[0] | end[1] | end[2] | end[3]) /* every str ends in a NUL that does not count */
+		return TM_SEEN_BAD;
 	while (length) { /* by pieces: nothing is allocated for a foreign length */
 		uint8_t buf[4096];
 		size_t n = length * s.kind < sizeof buf ? (size_t)length : sizeof buf / s.kind;
 		if (tm_memory_read(m, data, buf, n * s.kind) != n * s.kind)
 			return tm_walk_why(w, data);
+		for (size_t i = 0; s.ascii && i < n; i++)
+			if (buf[i] & 0x80)
+				return TM_SEEN_BAD;
 		if (s.ascii)
 			tm_text_put(ret, (const char *)buf, n);
 		else

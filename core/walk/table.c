@@ -8,7 +8,7 @@ static const uint64_t MOST_BUCKETS = 1ull << 40;
 
 void tm_walk_init(struct tm_walk *w, struct tm_target *t, const struct tm_layout *l)
 {
-	*w = (struct tm_walk) { .target = t, .layout = l };
+	*w = (struct tm_walk) { .target = t, .layout = l, .poll = t->poll };
 }
 
 void tm_walk_deinit(struct tm_walk *w)
@@ -40,9 +40,10 @@ struct tm_error *tm_table_load(struct tm_walk *w, uint64_t addr, struct tm_table
 	const struct tm_layout *l = w->layout;
 	struct tm_memory *m = &w->target->memory;
 	uint8_t b[10 * 8];
-	if (tm_memory_read(m, addr, b, l->table.size) != l->table.size)
-		return tm_walk_why(w, addr) == TM_SEEN_MISSING
-			? tm_error_fault(addr, "%s", tm_target_why(w->target, addr))
+	size_t n = tm_memory_read(m, addr, b, l->table.size);
+	if (n != l->table.size)
+		return tm_walk_why(w, addr + n) == TM_SEEN_MISSING
+			? tm_error_fault(addr + n, "%s", tm_target_why(w->target, addr + n))
 			: tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: no such memory", (unsigned long long)addr);
 	struct tm_table t = { .addr = addr, .nentries = tm_load_word(b + l->table.nentries, l->word, m->big),
 		.nbuckets = tm_load_word(b + l->table.nbuckets, l->word, m->big),

@@ -47,6 +47,9 @@ struct run {
 	uint32_t domain;
 	size_t entry_size; /* bytes read of an entry */
 	uint64_t bucket, heads_end; /* the next bucket; the one behind those whose heads are at hand */
+	uint64_t end;		    /* the one behind the last */
+	uint64_t work;		    /* besides entries */
+	uint64_t most;		    /* entries that there can be: no more than are counted, or fit into the memory at hand */
 	const uint8_t *heads;	    /* of BUCKET */
 	struct chain chains[TM_BATCH];
 	size_t nchains;
@@ -93,9 +96,10 @@ static void lost(struct run *r, uint64_t addr, uint64_t *missing)
 /* The rare entry that straddles two spans, or is not there at all. */
 static const uint8_t *copied(struct run *r, uint64_t addr, size_t size, uint8_t *buf)
 {
-	if (tm_memory_read(&r->w->target->memory, addr, buf, size) == size)
+	size_t n = tm_memory_read(&r->w->target->memory, addr, buf, size);
+	if (n == size)
 		return buf;
-	lost(r, addr, &r->tally->missing);
+	lost(r, addr + n, &r->tally->missing);
 	return NULL;
 }
 
@@ -142,7 +146,7 @@ static inline __attribute__((always_inline)) size_t read_entries(struct run *r, 
 {
 	const struct tm_layout *l = r->w->layout;
 	struct tm_memory *m = &r->w->target->memory;
-	uint64_t mask = r->table->nbuckets - 1, walked = r->tally->walked, most = r->table->nentries + SLACK;
+	uint64_t mask = r->table->nbuckets - 1, walked = r->tally->walked, most = r->most;
 	bool with_domain = !s.pointers && r->table->key_size > s.word;
 	size_t nchains = r->nchains, n = 0;
 	r->nchains = 0;
@@ -194,9 +198,9 @@ static inline __attribute__((always_inline)) size_t read_entries(struct run *r, 
 static inline __attribute__((always_inline)) void read_heads(struct run *r, struct shape s)
 {
 	const struct tm_table *table = r->table;
-	while (r->nchains < TM_BATCH && r->bucket < table->nbuckets) {
+	for (unsigned pages = 0; r->nchains < TM_BATCH && r->bucket < r->end && pages < 4096;) {
 		if (r->bucket == r->heads_end) {
-			uint64_t left = table->nbuckets - r->bucket, addr = table->buckets + r->bucket * s.word;
+			uint64_t left = r->end - r->bucket, addr = table->buckets + r->bucket * s.word;
 			size_t have;
 			r->heads = tm_memory_view(&r->w->target->memory, addr, (size_t)(left < HEADS ? left : HEADS) * s.word, &have);
 			if (have < s.word) { /* on to the next page */
@@ -205,6 +209,8 @@ static inline __attribute__((always_inline)) void read_heads(struct run *r, stru
 				r->tally->missing_buckets += skip;
 				r->tally->missing_at = addr;
 				r->heads_end = r->bucket += skip;
+				r->work += 32;
+				pages++;
 				continue;
 			}
 			r->heads_end = r->bucket + have / s.word;
@@ -235,7 +241,7 @@ static inline __attribute__((always_inline)) struct tm_error *run(struct run *r,
 		size_t ntraces = s.traces ? read_traces(r, s) : 0;
 		if (ntraces && traces->expect)
 			traces->expect(traces->ctx, r->traces, ntraces);
-		else if (!ntraces && !r->nchains)
+		else if (!ntraces && !r->nchains && r->bucket >= r->end)
 			return NULL;
 		size_t nentries = read_entries(r, s);
 		if (ntraces)
@@ -247,22 +253,24 @@ static inline __attribute__((always_inline)) struct tm_error *run(struct run *r,
 		if (__builtin_expect(t->bad + t->bad_hash > HOPELESS, 0) && t->bad + t->bad_hash > t->walked / 2)
 			return tm_error_new(TM_ERR_CORRUPT, "most entries of the table at 0x%llx cannot be right",
 				(unsigned long long)r->table->addr);
-		if (t->walked - polled >= 1 << 17) {
-			polled = t->walked;
-			err = tm_poll(&r->w->target->poll, "reading traces", polled, r->table->nentries);
+		if (t->walked + r->work - polled >= 1 << 17) {
+			polled = t->walked + r->work;
+			err = tm_poll(&r->w->poll, "reading traces", t->walked, r->table->nentries);
 			if (err)
 				return err;
 		}
 	}
 }
 
-static struct tm_error *dispatch(struct tm_walk *w, const struct tm_table *table, uint32_t domain,
+static struct tm_error *dispatch(struct tm_walk *w, const struct tm_table *table, uint64_t first, uint64_t end, uint32_t domain,
 	const struct tm_traces_visitor *traces, tm_entries_fn *entries, void *ctx, struct tm_tally_of_walk *tally)
 {
 	const struct tm_layout *l = w->layout;
 	bool pointers = l->entry.value != TM_NONE, big = w->target->memory.big;
-	struct run r = { .w = w, .table = table, .tally = tally, .domain = domain,
+	struct run r = { .w = w, .table = table, .tally = tally, .domain = domain, .bucket = first, .heads_end = first, .end = end,
 		.entry_size = pointers ? 4u * l->word : 2u * l->word + (size_t)table->key_size + (size_t)table->data_size };
+	uint64_t fit = tm_memory_size(&w->target->memory) / r.entry_size;
+	r.most = (table->nentries < fit ? table->nentries : fit) + SLACK;
 	if (traces && !pointers && table->data_size != l->trace.sizeof_)
 		return tm_error_new(TM_ERR_CORRUPT, "the table at 0x%llx holds no traces", (unsigned long long)table->addr);
 	/* The common case with its numbers as constants; everything else by the same code. */
@@ -274,11 +282,11 @@ static struct tm_error *dispatch(struct tm_walk *w, const struct tm_table *table
 struct tm_error *tm_walk_entries(struct tm_walk *w, const struct tm_table *table, tm_entries_fn *fn, void *ctx,
 	struct tm_tally_of_walk *tally)
 {
-	return dispatch(w, table, 0, NULL, fn, ctx, tally);
+	return dispatch(w, table, 0, table->nbuckets, 0, NULL, fn, ctx, tally);
 }
 
-struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint32_t domain,
+struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint64_t first, uint64_t end, uint32_t domain,
 	const struct tm_traces_visitor *visitor, struct tm_tally_of_walk *tally)
 {
-	return dispatch(w, table, domain, visitor, NULL, NULL, tally);
+	return dispatch(w, table, first, end, domain, visitor, NULL, NULL, tally);
 }

@@ -35,7 +35,7 @@ struct tm_error *tm_name_ranks(const struct tm_snapshot *s, uint32_t **ret);
 /* Python's comparison of two Tracebacks: frame by frame from the oldest on, by filename and line. */
 int tm_frames_compare(const struct tm_frame *a, uint32_t na, const struct tm_frame *b, uint32_t nb, const uint32_t *ranks);
 
-/* Indices of the LIMIT (0: all) biggest traces, biggest first; ties: newest frames, domain, address. */
+/* Indices of the LIMIT (0: all) biggest traces, biggest first; ties: domain, address. */
 struct tm_error *tm_traces_biggest(struct tm_snapshot *s, uint64_t limit, uint64_t **ret, uint64_t *n);
 
 /*

@@ -73,6 +73,8 @@ static inline const void *tm_memory_at(struct tm_memory *m, unsigned *hint, uint
 	return tm_memory_find(m, hint, addr, len);
 }
 
+/* Bytes in all spans; UINT64_MAX where a source may have more. */
+uint64_t tm_memory_size(const struct tm_memory *m);
 /* Copies bytes; returns how many of LEN were readable from ADDR on. */
 size_t tm_memory_read(struct tm_memory *m, uint64_t addr, void *buf, size_t len);
 /* A run of any length without a copy: returns the pointer and how many bytes of LEN are there in one piece. */

@@ -11,6 +11,7 @@
 struct tm_walk {
 	struct tm_target *target;
 	const struct tm_layout *layout;
+	struct tm_poll poll; /* the target's, unless the caller sets another: a walk on a second thread must not call the host */
 	uint8_t *scratch; /* frames that straddle two spans */
 	size_t scratch_cap;
 	unsigned hint_head, hint_entry, hint_trace, hint_traceback, hint_string;
@@ -70,8 +71,12 @@ enum { TM_BATCH = 32 };
 
 struct tm_error *tm_walk_entries(struct tm_walk *w, const struct tm_table *table, tm_entries_fn *fn, void *ctx,
 	struct tm_tally_of_walk *tally);
-/* A table of traces; DOMAIN where the keys do not carry it. Entry hashes are checked against the keys. */
-struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint32_t domain,
+/*
+ * The buckets FIRST to END (not included) of a table of traces; DOMAIN where the keys do not carry it. Entry hashes are checked
+ * against the keys. Where the memory has no source to ask, several threads may walk parts of a table, each with a tm_walk of
+ * its own.
+ */
+struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint64_t first, uint64_t end, uint32_t domain,
 	const struct tm_traces_visitor *visitor, struct tm_tally_of_walk *tally);
 
 /* The hash CPython gives a pointer key; OLD: _Py_HashPointer of ≤ 3.8, which never is -1. */

@@ -1,0 +1,224 @@
+/*
+ * Summing blocks. The walk waits for memory and summing waits for the walk, so a big table of a core is divided among threads,
+ * each with sums of its own, which are then added up.
+ */
+#include "gather.h"
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	PARALLEL = 200000, /* entries from which on threads pay */
+	MOST_THREADS = 8,
+};
+
+void tm_gather_deinit(struct tm_gather *g)
+{
+	free(g->slots);
+	tm_array_free(&g->traces);
+	g->slots = NULL;
+}
+
+static size_t slot_of(const struct tm_gather *g, uint64_t traceback, uint32_t domain)
+{
+	uint64_t x = (traceback ^ (uint64_t)domain << 40) * 0x9e3779b97f4a7c15u;
+	return (size_t)(x ^ x >> 29) & (g->nslots - 1);
+}
+
+static bool grow(struct tm_gather *g)
+{
+	struct tm_gather bigger = { .nslots = g->nslots ? g->nslots * 2 : 4096 };
+	bigger.slots = calloc(bigger.nslots, sizeof *bigger.slots);
+	if (!bigger.slots)
+		return false;
+	for (size_t i = 0; i < g->nslots; i++) {
+		if (!g->slots[i].count)
+			continue;
+		size_t k = slot_of(&bigger, g->slots[i].traceback, g->slots[i].domain);
+		while (bigger.slots[k].count)
+			k = (k + 1) & (bigger.nslots - 1);
+		bigger.slots[k] = g->slots[i];
+	}
+	free(g->slots);
+	g->slots = bigger.slots;
+	g->nslots = bigger.nslots;
+	return true;
+}
+
+static struct tm_slot *probe(const struct tm_gather *g, uint64_t traceback, uint32_t domain)
+{
+	size_t k = slot_of(g, traceback, domain);
+	while (g->slots[k].count && (g->slots[k].traceback != traceback || g->slots[k].domain != domain))
+		k = (k + 1) & (g->nslots - 1);
+	return &g->slots[k];
+}
+
+/* The slot of a traceback and domain that was not seen before; NULL: out of memory. */
+static struct tm_slot *first_seen(struct tm_gather *g, uint64_t traceback, uint32_t domain)
+{
+	if ((g->used + 1) * 2 > g->nslots && !grow(g))
+		return NULL;
+	struct tm_slot *s = probe(g, traceback, domain);
+	*s = (struct tm_slot) { .traceback = traceback, .domain = domain };
+	if (g->id && !g->id(g->ctx, traceback, &s->id))
+		return NULL;
+	g->used++;
+	return s;
+}
+
+static void expect(void *ctx, const struct tm_raw_trace *t, size_t n)
+{
+	const struct tm_gather *g = ctx;
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(&g->slots[slot_of(g, t[i].traceback, t[i].domain)]);
+}
+
+static struct tm_error *take(void *ctx, const struct tm_raw_trace *t, size_t n)
+{
+	struct tm_gather *g = ctx;
+	uint64_t sum = g->sum;
+	if (g->id && !tm_array_reserve(&g->traces, n))
+		return tm_error_nomem();
+	for (size_t i = 0; i < n; i++) {
+		struct tm_slot *s = probe(g, t[i].traceback, t[i].domain);
+		if (__builtin_expect(!s->count, 0) && !(s = first_seen(g, t[i].traceback, t[i].domain)))
+			return tm_error_nomem();
+		s->count++;
+		s->size_high += __builtin_add_overflow(s->size_low, t[i].size, &s->size_low);
+		sum += t[i].size;
+		if (g->id)
+			g->traces.items[g->traces.n++] = (struct tm_trace) { t[i].address, t[i].size, t[i].domain, s->id };
+	}
+	g->sum = sum;
+	g->count += n;
+	return NULL;
+}
+
+static struct tm_error *walk(struct tm_gather *g, struct tm_walk *w, const struct tm_table *table, uint64_t first, uint64_t end,
+	uint32_t domain, struct tm_tally_of_walk *tally)
+{
+	const struct tm_traces_visitor visitor = { expect, take, g };
+	if (!g->nslots && !grow(g))
+		return tm_error_nomem();
+	return tm_walk_traces(w, table, first, end, domain, &visitor, tally);
+}
+
+/* ---- threads ---- */
+
+struct part {
+	pthread_t thread;
+	bool started;
+	struct tm_gather sums;
+	struct tm_walk walk;
+	const struct tm_table *table;
+	uint64_t first, end;
+	uint32_t domain;
+	struct tm_tally_of_walk tally;
+	struct tm_error *err;
+	const bool *stop; /* atomic */
+};
+
+static bool stopped(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+	return __atomic_load_n(((const struct part *)ctx)->stop, __ATOMIC_RELAXED);
+}
+
+static void *work(void *ctx)
+{
+	struct part *p = ctx;
+	p->err = walk(&p->sums, &p->walk, p->table, p->first, p->end, p->domain, &p->tally);
+	return NULL;
+}
+
+static bool start(struct part *p)
+{
+	sigset_t all, old; /* none of the host's signals may land in a thread of ours */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	p->started = pthread_create(&p->thread, NULL, work, p) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return p->started;
+}
+
+static bool add_up(struct tm_gather *g, const struct tm_gather *part)
+{
+	for (size_t i = 0; i < part->nslots; i++) {
+		const struct tm_slot *from = &part->slots[i];
+		if (!from->count)
+			continue;
+		struct tm_slot *s = probe(g, from->traceback, from->domain);
+		if (!s->count && !(s = first_seen(g, from->traceback, from->domain)))
+			return false;
+		s->count += from->count;
+		s->size_high += from->size_high + __builtin_add_overflow(s->size_low, from->size_low, &s->size_low);
+	}
+	g->sum += part->sum;
+	g->count += part->count;
+	return true;
+}
+
+void tm_tally_of_walk_add(struct tm_tally_of_walk *to, const struct tm_tally_of_walk *t)
+{
+	to->walked += t->walked;
+	to->misplaced += t->misplaced;
+	to->bad_hash += t->bad_hash;
+	to->bad += t->bad;
+	to->missing += t->missing;
+	to->missing_buckets += t->missing_buckets;
+	to->missing_at = t->missing_at ? t->missing_at : to->missing_at;
+	to->bad_at = t->bad_at ? t->bad_at : to->bad_at;
+	to->endless |= t->endless;
+}
+
+static struct tm_error *walk_in_parts(struct tm_gather *g, struct tm_walk *w, const struct tm_table *table, uint32_t domain,
+	struct tm_tally_of_walk *tally, size_t n)
+{
+	struct part parts[MOST_THREADS] = { 0 };
+	bool stop = false;
+	for (size_t i = 0; i < n; i++) {
+		struct part *p = &parts[i];
+		*p = (struct part) { .table = table, .first = table->nbuckets / n * i, .domain = domain, .stop = &stop,
+			.end = i + 1 == n ? table->nbuckets : table->nbuckets / n * (i + 1) };
+		tm_walk_init(&p->walk, w->target, w->layout);
+		p->walk.poll = i ? (struct tm_poll) { stopped, p } : w->poll;
+	}
+	for (size_t i = 1; i < n; i++)
+		start(&parts[i]);
+	struct tm_error *err = NULL;
+	for (size_t i = 0; i < n; i++) { /* the first part is this thread's; so is one that found no thread */
+		struct part *p = &parts[i];
+		if (!p->started && !err)
+			p->walk.poll = w->poll, work(p);
+		if (err)
+			__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+		if (p->started)
+			pthread_join(p->thread, NULL);
+		if (!err && !p->err && (i ? !add_up(g, &p->sums) : false))
+			p->err = tm_error_nomem();
+		if (!i && !p->err) {
+			*g = p->sums; /* moved: nothing to add up yet */
+			p->sums = (struct tm_gather) { 0 };
+		}
+		tm_tally_of_walk_add(tally, &p->tally);
+		if (err)
+			tm_error_free(p->err);
+		else
+			err = p->err;
+		tm_gather_deinit(&p->sums);
+		tm_walk_deinit(&p->walk);
+	}
+	if (!err && tally->walked > table->nentries + 2)
+		tally->endless = true;
+	return err;
+}
+
+struct tm_error *tm_gather_table(struct tm_gather *g, struct tm_walk *w, const struct tm_table *table, uint32_t domain,
+	struct tm_tally_of_walk *tally)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = cpus < 1 ? 1 : cpus > MOST_THREADS ? MOST_THREADS : (size_t)cpus;
+	/* Pages that are still to come from somewhere come to one thread only. */
+	bool parallel = n > 1 && !g->id && !w->target->memory.fill && table->nentries >= PARALLEL && !g->count;
+	return parallel ? walk_in_parts(g, w, table, domain, tally, n) : walk(g, w, table, 0, table->nbuckets, domain, tally);
+}
