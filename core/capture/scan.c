@@ -24,10 +24,13 @@ struct scan {
 	TM_ARRAY(struct hit) hits;
 };
 
-static bool writable(const struct tm_target *t, uint64_t addr)
+/* Where no map is known, only reading tells. */
+static bool writable(struct tm_target *t, uint64_t addr)
 {
 	const struct tm_region *r = tm_target_region(t, addr);
-	return r ? r->prot & (TM_WRITE | TM_PROT_UNKNOWN) : tm_target_presence((struct tm_target *)t, addr) == TM_PRESENT;
+	if (t->regions.n)
+		return r && r->prot & (TM_WRITE | TM_PROT_UNKNOWN);
+	return tm_target_presence(t, addr) == TM_PRESENT;
 }
 
 static bool shaped(struct tm_target *t, const struct tm_layout *l, const uint8_t *p)
@@ -61,7 +64,7 @@ static struct tm_error *look(struct tm_finder *f, void *ctx, uint64_t addr, cons
 	unsigned w = t->memory.word;
 	for (size_t off = (size_t)(-addr & (w - 1)); off + w <= len; off += w) {
 		uint64_t v = tm_load_word(p + off, w, t->memory.big);
-		if (v < s->low || v >= s->high || v % w)
+		if (v < s->low || v >= s->high || v % w || !writable(t, v))
 			continue;
 		for (int k = 0; k < 2; k++) {
 			const struct tm_layout *l = s->shapes[k];
@@ -255,8 +258,8 @@ static struct tm_error *scan_module(struct tm_finder *f, const struct tm_module 
 		s.high = r->end > s.high ? r->end : s.high;
 	}
 	if (!t->regions.n) {
-		s.low = TM_PAGE;
-		s.high = UINT64_MAX;
+		s.low = 16 * TM_PAGE;
+		s.high = t->memory.word == 8 ? 1ull << 56 : UINT32_MAX; /* no user space reaches further */
 	}
 	for (size_t i = 0; i < tm_nlayouts; i++)
 		if (tm_layouts[i].word == t->memory.word)

@@ -146,11 +146,11 @@ static bool reserve(struct tm_span *s)
 	return true;
 }
 
-/* Pages first..last as far as the source gives them; the page where it ends is refused. */
+/* Pages first..last as far as the source gives them: the page where it ends is refused, and ends the attempt. */
 static void load(struct tm_memory *m, struct tm_span *s, uint64_t first, uint64_t last)
 {
-	while (first <= last) {
-		if (bit(s->loaded, first) || bit(s->refused, first)) {
+	while (first <= last && !bit(s->refused, first)) {
+		if (bit(s->loaded, first)) {
 			first++;
 			continue;
 		}
@@ -169,7 +169,7 @@ static void load(struct tm_memory *m, struct tm_span *s, uint64_t first, uint64_
 			set(s->loaded, first + i);
 		if (pages < n)
 			set(s->refused, first + pages);
-		first += pages + 1;
+		first += pages;
 	}
 }
 
@@ -191,10 +191,14 @@ static bool here(struct tm_memory *m, struct tm_span *s, uint64_t off, size_t le
 	}
 	uint64_t mask = (m->read_ahead >> TM_PAGE_SHIFT) - 1, end = (s->size - 1) >> TM_PAGE_SHIFT;
 	uint64_t last = b | mask;
-	load(m, s, a & ~mask, last < end ? last : end);
-	for (uint64_t i = a; i <= b; i++)
+	last = last < end ? last : end;
+	load(m, s, a & ~mask, last);
+	for (uint64_t i = a; i <= b; i++) {
+		if (!bit(s->loaded, i)) /* the attempt ended before it: memory may begin in the midst of a piece */
+			load(m, s, i, last);
 		if (!bit(s->loaded, i))
 			return false;
+	}
 	return true;
 }
 
@@ -316,7 +320,8 @@ struct tm_error *tm_memory_refresh(struct tm_memory *m, const struct tm_poll *po
 				s->loaded[(a + n) / 64] &= ~(1ull << (a + n) % 64);
 				n++;
 			}
-			load(m, s, a, a + n - 1);
+			for (uint64_t i = a; i < a + n; i++) /* page by page where one is gone */
+				load(m, s, i, a + n - 1);
 			a += n;
 			struct tm_error *err = tm_poll(poll, "copying", m->filled, 0);
 			if (err)

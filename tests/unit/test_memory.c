@@ -296,6 +296,7 @@ static void refused_pages_are_not_asked_for_again(void **state)
 	s->good[4] = 0;
 	ok(tm_memory_add_lazy(&m, BASE, PAGES * TM_PAGE));
 	assert_null(tm_memory_at(&m, &hint, BASE + 3 * TM_PAGE, 1));
+	assert_null(tm_memory_at(&m, &hint, BASE + 4 * TM_PAGE, 1));
 	unsigned calls = s->calls;
 	for (unsigned i = 0; i < 10; i++) {
 		assert_null(tm_memory_at(&m, &hint, BASE + 3 * TM_PAGE + i, 1));
