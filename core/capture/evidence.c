@@ -6,6 +6,7 @@
  * told beside the result.
  */
 #include "gather.h"
+#include "tracebacks.h"
 #include "tm/bytes.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,17 +20,6 @@ enum { TOLERATED = 16 };
 /* A table that is being shrunk holds many misplaced entries, but never more than half. */
 enum { TOLERATED_MISPLACED = 2 };
 enum { MOST_DOMAINS = 1 << 20 };
-enum { HOPELESS = 256 }; /* wrong tracebacks after which a candidate that is mostly wrong is given up */
-
-struct known { /* a traceback or filename of the target, by its address */
-	uint64_t addr;
-	uint32_t id; /* + 1 */
-};
-
-struct map {
-	struct known *slots;
-	size_t n, nslots;
-};
 
 struct judge {
 	struct tm_finder *f;
@@ -37,22 +27,18 @@ struct judge {
 	struct tm_walk walk;
 	struct tm_builder b;
 	struct tm_gather sums;
-	struct map tracebacks, filenames;
-	TM_ARRAY(uint64_t) traceback_addrs; /* by id */
-	TM_ARRAY(uint64_t) traceback_hashes; /* by id; what was stored */
-	TM_ARRAY(uint64_t) filename_hashes; /* by filename of the target, in order of appearance */
-	TM_ARRAY(uint32_t) filename_ids;    /* the snapshot's */
-	TM_ARRAY(uint64_t) hashes;	    /* scratch for one traceback */
+	struct tm_tracebacks read;
+	struct tm_map ids;		  /* of the tracebacks that blocks refer to */
+	TM_ARRAY(uint64_t) addrs;	  /* of tracebacks: those by id, then those that only the table lists */
+	TM_ARRAY(uint64_t) entry_hashes;  /* beside them: what the table's entry says */
+	size_t nreferred;
 	TM_ARRAY(struct tm_table_facts) tables;
 	uint64_t expected; /* traces counted by the tables, all tables */
 	struct tm_tally_of_walk traces, others; /* what the walks met: tables of traces; the rest */
-	uint64_t tb_read, tb_wrong, tb_missing, tb_bad, tb_unlisted;
-	uint64_t tb_missing_at, tb_wrong_at;
-	uint64_t name_missing, name_bad, name_missing_at;
-	uint64_t names_checked, names_wrong, names_odd;
+	uint64_t unlisted; /* tracebacks in use that the table does not list */
+	uint64_t names_checked, names_wrong; /* entries of the table of filenames */
+	uint64_t names_missing, names_bad, names_odd, name_missing_at;
 	bool short_table; /* some table gave another number of entries than it counts */
-	uint32_t limit; /* frames that a traceback can have; 0: not known */
-	uint32_t max_nframe, truncated_nframe;
 	uint64_t truncated; /* blocks */
 	uint64_t own_memory, memory;
 	uint64_t unloaded_domains;
@@ -60,52 +46,20 @@ struct judge {
 	uint32_t listed; /* referenced tracebacks that the table of tracebacks lists */
 };
 
-/* ---- maps ---- */
-
-static uint64_t mix(uint64_t x)
-{
-	x *= 0x9e3779b97f4a7c15u;
-	return x ^ x >> 29;
-}
-
-static struct known *map_find(struct map *m, uint64_t addr)
-{
-	if ((m->n + 1) * 2 > m->nslots) {
-		size_t n = m->nslots ? m->nslots * 2 : 1024;
-		struct known *slots = calloc(n, sizeof *slots);
-		if (!slots)
-			return NULL;
-		for (size_t i = 0; i < m->nslots; i++) {
-			size_t k = mix(m->slots[i].addr) & (n - 1);
-			while (m->slots[i].id && slots[k].id)
-				k = (k + 1) & (n - 1);
-			if (m->slots[i].id)
-				slots[k] = m->slots[i];
-		}
-		free(m->slots);
-		m->slots = slots;
-		m->nslots = n;
-	}
-	size_t k = mix(addr) & (m->nslots - 1);
-	while (m->slots[k].id && m->slots[k].addr != addr)
-		k = (k + 1) & (m->nslots - 1);
-	return &m->slots[k];
-}
-
 /* ---- traces ---- */
 
 /* The snapshot's number for the traceback at ADDR. */
 static bool traceback_id(void *ctx, uint64_t addr, uint32_t *ret)
 {
 	struct judge *j = ctx;
-	struct known *known = map_find(&j->tracebacks, addr);
+	struct tm_known *known = tm_map_find(&j->ids, addr);
 	if (!known)
 		return false;
 	if (!known->id) {
-		if (j->traceback_addrs.n >= UINT32_MAX - 1 || !tm_array_push(&j->traceback_addrs, addr))
+		if (j->addrs.n >= UINT32_MAX - 1 || !tm_array_push(&j->addrs, addr))
 			return false;
-		*known = (struct known) { addr, (uint32_t)j->traceback_addrs.n };
-		j->tracebacks.n++;
+		*known = (struct tm_known) { addr, (uint32_t)j->addrs.n };
+		j->ids.n++;
 	}
 	*ret = known->id - 1;
 	return true;
@@ -134,144 +88,63 @@ static struct tm_error *settle(struct judge *j)
 
 /* ---- tracebacks ---- */
 
-/* The id in filename_hashes of the name at ADDR; UINT32_MAX: out of memory. */
-static uint32_t filename(struct judge *j, uint64_t addr)
-{
-	struct known *k = map_find(&j->filenames, addr);
-	if (!k)
-		return UINT32_MAX;
-	if (k->id)
-		return k->id - 1;
-	struct tm_text text = { 0 };
-	uint64_t hash = 0;
-	switch (tm_walk_filename(&j->walk, addr, &text, &hash)) {
-	case TM_SEEN:
-		break;
-	case TM_SEEN_MISSING:
-		/* "<unknown>" of 3.15 is a literal: it lies in the program, not in the core. */
-		tm_text_clear(&text);
-		tm_text_puts(&text, "<unknown>");
-		j->name_missing++;
-		j->name_missing_at = addr;
-		break;
-	case TM_SEEN_BAD:
-		tm_text_clear(&text);
-		tm_text_puts(&text, "<unreadable>");
-		j->name_bad++;
-		break;
-	}
-	/* A wrong offset of the text shows the NUL that ends it in its midst; a name may hold one, but hardly most of them. */
-	j->names_odd += text.len && memchr(text.s, 0, text.len) != NULL;
-	uint32_t id = text.failed ? UINT32_MAX : tm_intern(&j->b.names, tm_text_str(&text), text.len);
-	tm_text_free(&text);
-	if (id == UINT32_MAX || !tm_array_push(&j->filename_hashes, hash) || !tm_array_push(&j->filename_ids, id))
-		return UINT32_MAX;
-	*k = (struct known) { addr, (uint32_t)j->filename_ids.n };
-	j->filenames.n++;
-	return k->id - 1;
-}
-
-/* Stands for a traceback that is not there: its blocks still count. */
-static bool placeholder(struct judge *j, const char *name)
-{
-	uint32_t id = tm_intern(&j->b.names, name, strlen(name));
-	struct tm_traceback tb = { j->b.frames.n, 1, 0 };
-	return id != UINT32_MAX && tm_array_push(&j->b.frames, ((struct tm_frame) { id, 0 })) &&
-		tm_array_push(&j->b.tracebacks, tb) && tm_array_push(&j->traceback_hashes, 0);
-}
-
-/* Does the hash that TB stores follow from its frames? KEEP: they also become the snapshot's next traceback. */
-static struct tm_error *take_frames(struct judge *j, uint64_t addr, const struct tm_raw_traceback *tb, bool keep)
-{
-	const struct tm_layout *l = j->c->layout;
-	uint64_t first = j->b.frames.n;
-	j->hashes.n = 0;
-	uint64_t missing = j->name_missing, bad = j->name_bad;
-	if (!tm_array_reserve(&j->hashes, tb->nframe) || (keep && !tm_array_reserve(&j->b.frames, tb->nframe)))
-		return tm_error_nomem();
-	for (uint32_t i = 0; i < tb->nframe; i++) {
-		const uint8_t *frame = tb->frames + (size_t)i * l->frame.sizeof_;
-		uint32_t name = filename(j, tm_frame_filename(&j->walk, frame));
-		if (name == UINT32_MAX)
-			return tm_error_nomem();
-		j->hashes.items[i] = j->filename_hashes.items[name];
-		if (keep)
-			j->b.frames.items[j->b.frames.n++] =
-				(struct tm_frame) { j->filename_ids.items[name], tm_frame_lineno(&j->walk, frame) };
-	}
-	j->tb_read++;
-	bool names_read = missing == j->name_missing && bad == j->name_bad;
-	if (tm_traceback_hash(&j->walk, tb, j->hashes.items) != tb->hash && names_read) {
-		j->tb_wrong++;
-		j->tb_wrong_at = addr;
-	}
-	if (tb->nframe > j->max_nframe)
-		j->max_nframe = tb->nframe;
-	if (tb->total_nframe > tb->nframe)
-		j->truncated_nframe = tb->nframe;
-	if (keep && (!tm_array_push(&j->b.tracebacks, ((struct tm_traceback) { first, tb->nframe, tb->total_nframe })) ||
-		!tm_array_push(&j->traceback_hashes, tb->hash)))
-		return tm_error_nomem();
-	return NULL;
-}
-
-static struct tm_error *take_traceback(struct judge *j, uint64_t addr, bool keep)
-{
-	struct tm_raw_traceback tb;
-	enum tm_seen seen = tm_walk_traceback(&j->walk, addr, &tb);
-	/* A wrong candidate must not cost more than a right one: nothing loops over a length that cannot be. */
-	if (seen == TM_SEEN && j->limit && tb.nframe > j->limit)
-		seen = TM_SEEN_BAD;
-	if (j->tb_bad + j->tb_wrong > HOPELESS && j->tb_bad + j->tb_wrong > j->tb_read / 2)
-		return tm_error_new(TM_ERR_CORRUPT, "most tracebacks contradict themselves");
-	if (seen == TM_SEEN)
-		return take_frames(j, addr, &tb, keep);
-	if (seen == TM_SEEN_MISSING) {
-		j->tb_missing++;
-		j->tb_missing_at = addr;
-	} else {
-		j->tb_bad++;
-		j->tb_wrong_at = addr;
-	}
-	return !keep || placeholder(j, seen == TM_SEEN_MISSING ? "<missing>" : "<unreadable>") ? NULL : tm_error_nomem();
-}
-
-static struct tm_error *take_tracebacks(struct judge *j)
-{
-	enum { AHEAD = 16 };
-	struct tm_error *err = NULL;
-	for (size_t i = 0; !err && i < j->traceback_addrs.n; i++) {
-		if (i + AHEAD < j->traceback_addrs.n)
-			tm_walk_traceback_prefetch(&j->walk, j->traceback_addrs.items[i + AHEAD]);
-		err = take_traceback(j, j->traceback_addrs.items[i], true);
-		if (!err && i % 65536 == 65535)
-			err = tm_poll(&j->f->target->poll, "reading tracebacks", i, j->traceback_addrs.n);
-	}
-	return err;
-}
-
-/* Every traceback that the table lists, whether a block refers to it or not. */
-static struct tm_error *check_tracebacks(void *ctx, const struct tm_entry *e, size_t n)
+/* What the table of tracebacks lists, whether a block refers to it or not. */
+static struct tm_error *list_tracebacks(void *ctx, const struct tm_entry *e, size_t n)
 {
 	struct judge *j = ctx;
+	for (size_t i = 0; i < n; i++)
+		tm_map_prefetch(&j->ids, e[i].key);
+	if (!tm_array_reserve(&j->addrs, n) || !tm_array_reserve(&j->entry_hashes, n))
+		return tm_error_nomem();
 	for (size_t i = 0; i < n; i++) {
-		struct known *k = map_find(&j->tracebacks, e[i].key);
+		struct tm_known *k = tm_map_find(&j->ids, e[i].key);
 		if (!k)
 			return tm_error_nomem();
 		if (k->id) {
+			j->entry_hashes.items[k->id - 1] = e[i].hash;
 			j->listed++;
-			/* The hash in the entry is a second copy of the one in the traceback. */
-			if (j->traceback_hashes.items[k->id - 1] != e[i].hash && j->traceback_hashes.items[k->id - 1]) {
-				j->others.bad_hash++;
-				j->others.bad_at = e[i].key;
-			}
-		} else {
-			struct tm_error *err = take_traceback(j, e[i].key, false);
-			if (err)
-				return err;
+			continue;
 		}
+		j->addrs.items[j->addrs.n++] = e[i].key;
+		j->entry_hashes.items[j->entry_hashes.n++] = e[i].hash;
 	}
 	return NULL;
+}
+
+static struct tm_error *walk_keys(struct judge *j, const char *name, uint64_t addr, tm_entries_fn *fn);
+
+static struct tm_error *take_tracebacks(struct judge *j, const struct tm_state *s)
+{
+	const struct tm_layout *l = j->c->layout;
+	uint64_t empty = j->c->empty;
+	j->nreferred = j->addrs.n;
+	if (!tm_array_reserve(&j->entry_hashes, j->nreferred))
+		return tm_error_nomem();
+	if (j->nreferred)
+		memset(j->entry_hashes.items, 0, j->nreferred * sizeof *j->entry_hashes.items);
+	j->entry_hashes.n = j->nreferred;
+	struct tm_error *err = walk_keys(j, "tracebacks", s->tracebacks, list_tracebacks);
+	if (err)
+		return err;
+	j->read.limit = s->has_config ? (uint32_t)s->max_nframe : 0;
+	if (empty && l->filename_kind == TM_FILENAME_BYTES &&
+	    (!l->runtime.empty_is_pointer || tm_memory_word(&j->f->target->memory, empty, &empty)))
+		tm_memory_word(&j->f->target->memory, empty + l->traceback.frames + l->frame.filename, &j->read.unknown_name);
+	err = tm_tracebacks_read(&j->read, j->addrs.items, j->addrs.n, j->nreferred);
+	for (size_t i = 0; !err && i < j->addrs.n; i++)
+		/* The hash in the entry is a second copy of the one in the traceback. */
+		if (j->entry_hashes.items[i] && j->read.hashes.items[i] && j->entry_hashes.items[i] != j->read.hashes.items[i]) {
+			j->others.bad_hash++;
+			j->others.bad_at = j->addrs.items[i];
+		}
+	for (size_t i = 0; !err && i < j->read.filenames.n; i++) {
+		const struct tm_filename_seen *f = &j->read.filenames.items[i];
+		j->names_odd += f->odd;
+		j->names_bad += f->seen == TM_SEEN_BAD;
+		j->names_missing += f->seen == TM_SEEN_MISSING;
+		j->name_missing_at = f->seen == TM_SEEN_MISSING ? f->addr : j->name_missing_at;
+	}
+	return err;
 }
 
 /* ≤ 3.14: the hash in the entry is the one that the str object caches. */
@@ -455,44 +328,36 @@ static void read_state(struct judge *j, struct tm_state *s)
 
 static struct tm_error *walk_all(struct judge *j, const struct tm_state *s)
 {
-	struct tm_error *err = walk_traces(j, s->traces, 0);
+	enum { MOST_EXPECTED = 1 << 21 };
+	struct tm_table tracebacks;
+	struct tm_error *err = tm_table_load(&j->walk, s->tracebacks, &tracebacks);
+	if (err)
+		return tm_error_prefix(err, "the table of tracebacks");
+	j->sums.expected = tracebacks.nentries < MOST_EXPECTED ? (size_t)tracebacks.nentries : MOST_EXPECTED;
+	err = walk_traces(j, s->traces, 0);
 	if (!err && j->c->layout->entry.value != TM_NONE)
 		err = walk_domains(j, s->domains);
 	if (!err)
 		err = settle(j);
 	if (!err)
-		err = take_tracebacks(j);
-	if (!err)
-		err = walk_keys(j, "tracebacks", s->tracebacks, check_tracebacks);
+		err = take_tracebacks(j, s);
 	if (!err)
 		err = walk_keys(j, "filenames", s->filenames, check_filenames);
 	return err;
 }
 
-/* 3.15's "<unknown>" is in the program, which the core does not hold: the empty traceback's name, and no other, may be. */
-static void excuse_unknown(struct judge *j)
-{
-	uint64_t empty = j->c->empty, name;
-	if (j->name_missing != 1 || !empty || j->c->layout->filename_kind != TM_FILENAME_BYTES)
-		return;
-	if (j->c->layout->runtime.empty_is_pointer && !get_word(j, j->c->empty, &empty))
-		return;
-	if (get_word(j, empty + j->c->layout->traceback.frames + j->c->layout->frame.filename, &name) && name == j->name_missing_at)
-		j->name_missing = 0;
-}
-
 /* How many tracebacks that blocks refer to are not in the table of tracebacks; the empty one never is. */
 static uint64_t unlisted(struct judge *j)
 {
-	uint64_t n = j->traceback_addrs.n - j->listed, at = j->c->empty;
+	uint64_t n = j->nreferred - j->listed, at = j->c->empty;
 	if (!n)
 		return 0;
 	if (at && j->c->layout->runtime.empty_is_pointer && j->c->layout->root == TM_ROOT_RUNTIME && !get_word(j, j->c->empty, &at))
 		at = 0;
-	for (size_t i = 0; i < j->b.tracebacks.n && j->traceback_addrs.n == j->b.tracebacks.n; i++) {
-		const struct tm_traceback *tb = &j->b.tracebacks.items[i];
-		bool looks_empty = tb->nframe == 1 && j->b.frames.items[tb->first].lineno == 0;
-		if (at ? j->traceback_addrs.items[i] == at : looks_empty)
+	for (size_t i = 0; i < j->nreferred; i++) {
+		const struct tm_traceback *tb = &j->read.tracebacks.items[i];
+		bool looks_empty = tb->nframe == 1 && j->read.frames.items[tb->first].lineno == 0;
+		if (at ? j->addrs.items[i] == at : looks_empty)
 			return n - 1;
 	}
 	return n;
@@ -507,17 +372,17 @@ static bool contradicts(struct judge *j, const struct tm_state *s, struct tm_tex
 		tm_text_printf(why, "%" PRIu64 " traces lie in wrong buckets", j->traces.misplaced);
 	else if (j->traces.endless || j->others.endless)
 		tm_text_puts(why, "a table holds more entries than it counts");
-	else if ((j->tb_wrong + j->tb_bad) * TOLERATED > j->tb_read + j->tb_bad)
-		tm_text_printf(why, "%" PRIu64 " of %" PRIu64 " tracebacks contradict their hash", j->tb_wrong + j->tb_bad,
-			j->tb_read + j->tb_bad);
+	else if ((j->read.wrong + j->read.bad) * TOLERATED > j->read.nread + j->read.bad)
+		tm_text_printf(why, "%" PRIu64 " of %" PRIu64 " tracebacks contradict their hash", j->read.wrong + j->read.bad,
+			j->read.nread + j->read.bad);
 	else if ((j->others.bad_hash + j->others.bad) * TOLERATED > j->others.walked + j->others.bad + TOLERATED)
 		tm_text_puts(why, "the tables of tracebacks and domains contradict themselves");
 	else if (j->names_wrong * TOLERATED > j->names_checked)
 		tm_text_printf(why, "%" PRIu64 " of %" PRIu64 " filenames contradict their hash", j->names_wrong, j->names_checked);
-	else if (j->names_odd * 2 > j->filename_ids.n + 2 || j->name_bad * 2 > j->filename_ids.n + 2)
+	else if (j->names_odd * 2 > j->read.filenames.n + 2 || j->names_bad * 2 > j->read.filenames.n + 2)
 		tm_text_puts(why, "most filenames cannot be text");
-	else if (s->has_config && (uint32_t)s->max_nframe < j->max_nframe)
-		tm_text_printf(why, "a traceback has more frames (%u) than the limit (%d)", (unsigned)j->max_nframe, s->max_nframe);
+	else if (s->has_config && (uint32_t)s->max_nframe < j->read.max_nframe)
+		tm_text_printf(why, "a traceback has more frames (%u) than the limit (%d)", (unsigned)j->read.max_nframe, s->max_nframe);
 	else
 		return false;
 	return true;
@@ -570,19 +435,19 @@ static bool tell(struct judge *j, const struct tm_state *s, struct tm_snapshot *
 		ok &= tm_snapshot_note(snap, true, "damaged: %" PRIu64 " table entries cannot be right (one at 0x%" PRIx64 ")",
 			j->traces.bad_hash + j->traces.bad + j->others.bad_hash + j->others.bad,
 			j->traces.bad_at ? j->traces.bad_at : j->others.bad_at);
-	if (j->tb_wrong + j->tb_bad)
+	if (j->read.wrong + j->read.bad)
 		ok &= tm_snapshot_note(snap, true, "damaged: %" PRIu64 " of %" PRIu64 " tracebacks contradict the hash stored with them (one at 0x%" PRIx64 ")",
-			j->tb_wrong + j->tb_bad, j->tb_read + j->tb_bad, j->tb_wrong_at);
-	if (j->tb_missing)
+			j->read.wrong + j->read.bad, j->read.nread + j->read.bad, j->read.wrong_at);
+	if (j->read.missing)
 		ok &= tm_snapshot_note(snap, true, "missing: %" PRIu64 " %s could not be read, their blocks are listed under <missing>: %s",
-			j->tb_missing, plural(j->tb_missing, "traceback", "tracebacks"), tm_target_why(t, j->tb_missing_at));
-	if (j->name_missing + j->name_bad)
-		ok &= tm_snapshot_note(snap, true, "missing: %" PRIu64 " %s could not be read: %s", j->name_missing + j->name_bad,
-			plural(j->name_missing + j->name_bad, "filename", "filenames"),
-			j->name_missing ? tm_target_why(t, j->name_missing_at) : "damaged");
-	if (j->tb_unlisted)
-		ok &= tm_snapshot_note(snap, true, "torn: %" PRIu64 " %s not in the table of tracebacks", j->tb_unlisted,
-			plural(j->tb_unlisted, "traceback in use is", "tracebacks in use are"));
+			j->read.missing, plural(j->read.missing, "traceback", "tracebacks"), tm_target_why(t, j->read.missing_at));
+	if (j->names_missing + j->names_bad)
+		ok &= tm_snapshot_note(snap, true, "missing: %" PRIu64 " %s could not be read: %s", j->names_missing + j->names_bad,
+			plural(j->names_missing + j->names_bad, "filename", "filenames"),
+			j->names_missing ? tm_target_why(t, j->name_missing_at) : "damaged");
+	if (j->unlisted)
+		ok &= tm_snapshot_note(snap, true, "torn: %" PRIu64 " %s not in the table of tracebacks", j->unlisted,
+			plural(j->unlisted, "traceback in use is", "tracebacks in use are"));
 	if (j->names_wrong)
 		ok &= tm_snapshot_note(snap, true, "damaged: %" PRIu64 " filenames contradict their hash", j->names_wrong);
 	if (!s->has_traced)
@@ -601,9 +466,23 @@ static bool tell(struct judge *j, const struct tm_state *s, struct tm_snapshot *
 	return ok;
 }
 
+/* What was read becomes the builder's. */
+static void hand_over(struct judge *j)
+{
+#define MOVE(to, from) ((to).items = (from).items, (to).n = (from).n, (to).cap = (from).cap, (from).items = NULL)
+	MOVE(j->b.traces, j->sums.traces);
+	MOVE(j->b.frames, j->read.frames);
+	MOVE(j->b.tracebacks, j->read.tracebacks);
+#undef MOVE
+	j->b.names = j->read.names;
+	j->read.names = (struct tm_intern) { 0 };
+	j->b.ntraces = j->sums.count;
+}
+
 static struct tm_error *freeze(struct judge *j, struct tm_judgement *ret)
 {
 	struct tm_state *s = &ret->state;
+	hand_over(j);
 	for (uint64_t i = 0; i < j->b.tallies.n; i++) {
 		const struct tm_tally *t = &j->b.tallies.items[i];
 		const struct tm_traceback *tb = &j->b.tracebacks.items[t->traceback];
@@ -616,11 +495,6 @@ static struct tm_error *freeze(struct judge *j, struct tm_judgement *ret)
 	if (j->c->layout->filename_kind == TM_FILENAME_BYTES)
 		for (uint64_t i = 0; i < j->b.names.n; i++)
 			j->own_memory += chunk(j->b.names.strings[i].len + 1);
-	j->b.ntraces = j->sums.count;
-	j->b.traces.items = j->sums.traces.items;
-	j->b.traces.n = j->sums.traces.n;
-	j->b.traces.cap = j->sums.traces.cap;
-	j->sums.traces.items = NULL;
 	struct tm_snapshot *snap = tm_builder_freeze(&j->b);
 	if (!snap)
 		return tm_error_nomem();
@@ -630,10 +504,10 @@ static struct tm_error *freeze(struct judge *j, struct tm_judgement *ret)
 	a->has_limit = true;
 	if (s->has_config)
 		a->limit = (uint32_t)s->max_nframe;
-	else if (j->truncated_nframe) /* cut at the limit */
-		a->limit = j->truncated_nframe;
+	else if (j->read.truncated_nframe) /* cut at the limit */
+		a->limit = j->read.truncated_nframe;
 	else
-		a->has_limit = j->c->python && tm_find_limit(j->f, j->c->python->module, j->c->layout, j->max_nframe,
+		a->has_limit = j->c->python && tm_find_limit(j->f, j->c->python->module, j->c->layout, j->read.max_nframe,
 			j->domain_keys, &a->limit);
 	a->has_traced = s->has_traced;
 	a->traced = s->traced;
@@ -675,7 +549,6 @@ static struct tm_error *judge(struct judge *j, struct tm_judgement *ret)
 		tm_text_puts(&ret->why, "the pointers to its tables are not in the memory at hand");
 		return NULL;
 	}
-	j->limit = s->has_config ? (uint32_t)s->max_nframe : 0;
 	struct tm_error *err = walk_all(j, s);
 	if (err && about_table(err)) {
 		ret->verdict = tm_error_code(err) == TM_ERR_FAULT ? TM_UNREADABLE : TM_REJECTED;
@@ -685,8 +558,7 @@ static struct tm_error *judge(struct judge *j, struct tm_judgement *ret)
 	}
 	if (err)
 		return err;
-	excuse_unknown(j);
-	j->tb_unlisted = unlisted(j);
+	j->unlisted = unlisted(j);
 	if (contradicts(j, s, &ret->why))
 		return NULL;
 	if (!s->has_config && !j->sums.count) { /* empty tables, and nothing says that they are in use */
@@ -704,6 +576,7 @@ struct tm_error *tm_judge(struct tm_finder *f, const struct tm_candidate *c, boo
 	struct judge j = { .f = f, .c = c, .b = { .want_traces = want_traces } };
 	*ret = (struct tm_judgement) { 0 };
 	tm_walk_init(&j.walk, f->target, c->layout);
+	tm_tracebacks_init(&j.read, f->target, c->layout);
 	if (want_traces) {
 		j.sums.id = traceback_id;
 		j.sums.ctx = &j;
@@ -712,13 +585,10 @@ struct tm_error *tm_judge(struct tm_finder *f, const struct tm_candidate *c, boo
 	tm_walk_deinit(&j.walk);
 	tm_builder_deinit(&j.b);
 	tm_gather_deinit(&j.sums);
-	free(j.tracebacks.slots);
-	free(j.filenames.slots);
-	tm_array_free(&j.traceback_addrs);
-	tm_array_free(&j.traceback_hashes);
-	tm_array_free(&j.filename_hashes);
-	tm_array_free(&j.filename_ids);
-	tm_array_free(&j.hashes);
+	tm_tracebacks_deinit(&j.read);
+	free(j.ids.slots);
+	tm_array_free(&j.addrs);
+	tm_array_free(&j.entry_hashes);
 	tm_array_free(&j.tables);
 	if (err)
 		tm_judgement_deinit(ret);

@@ -3,14 +3,10 @@
  * each with sums of its own, which are then added up.
  */
 #include "gather.h"
-#include <pthread.h>
-#include <signal.h>
-#include <string.h>
-#include <unistd.h>
+#include "threads.h"
 
 enum {
 	PARALLEL = 200000, /* entries from which on threads pay */
-	MOST_THREADS = 8,
 };
 
 void tm_gather_deinit(struct tm_gather *g)
@@ -29,9 +25,14 @@ static size_t slot_of(const struct tm_gather *g, uint64_t traceback, uint32_t do
 static bool grow(struct tm_gather *g)
 {
 	struct tm_gather bigger = { .nslots = g->nslots ? g->nslots * 2 : 4096 };
+	while (bigger.nslots < 2 * g->expected) /* growing while other threads walk stops them, for the kernel's page tables' sake */
+		bigger.nslots *= 2;
 	bigger.slots = calloc(bigger.nslots, sizeof *bigger.slots);
 	if (!bigger.slots)
 		return false;
+	/* A page that is read before it is written costs an interrupt on every processor that the threads run on. */
+	for (size_t i = 0; i < bigger.nslots; i += TM_PAGE / sizeof *bigger.slots)
+		*(volatile uint32_t *)&bigger.slots[i].count = 0;
 	for (size_t i = 0; i < g->nslots; i++) {
 		if (!g->slots[i].count)
 			continue;
@@ -104,41 +105,21 @@ static struct tm_error *walk(struct tm_gather *g, struct tm_walk *w, const struc
 	return tm_walk_traces(w, table, first, end, domain, &visitor, tally);
 }
 
-/* ---- threads ---- */
+/* ---- in parts ---- */
 
 struct part {
-	pthread_t thread;
-	bool started;
 	struct tm_gather sums;
 	struct tm_walk walk;
 	const struct tm_table *table;
 	uint64_t first, end;
 	uint32_t domain;
 	struct tm_tally_of_walk tally;
-	struct tm_error *err;
-	const bool *stop; /* atomic */
 };
 
-static bool stopped(void *ctx, const char *what, uint64_t done, uint64_t total)
-{
-	return __atomic_load_n(((const struct part *)ctx)->stop, __ATOMIC_RELAXED);
-}
-
-static void *work(void *ctx)
+static struct tm_error *work(void *ctx)
 {
 	struct part *p = ctx;
-	p->err = walk(&p->sums, &p->walk, p->table, p->first, p->end, p->domain, &p->tally);
-	return NULL;
-}
-
-static bool start(struct part *p)
-{
-	sigset_t all, old; /* none of the host's signals may land in a thread of ours */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	p->started = pthread_create(&p->thread, NULL, work, p) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return p->started;
+	return walk(&p->sums, &p->walk, p->table, p->first, p->end, p->domain, &p->tally);
 }
 
 static bool add_up(struct tm_gather *g, const struct tm_gather *part)
@@ -174,40 +155,30 @@ void tm_tally_of_walk_add(struct tm_tally_of_walk *to, const struct tm_tally_of_
 static struct tm_error *walk_in_parts(struct tm_gather *g, struct tm_walk *w, const struct tm_table *table, uint32_t domain,
 	struct tm_tally_of_walk *tally, size_t n)
 {
-	struct part parts[MOST_THREADS] = { 0 };
-	bool stop = false;
+	struct part *parts = calloc(n, sizeof *parts);
+	struct tm_job jobs[TM_MOST_THREADS];
+	if (!parts)
+		return tm_error_nomem();
 	for (size_t i = 0; i < n; i++) {
 		struct part *p = &parts[i];
-		*p = (struct part) { .table = table, .first = table->nbuckets / n * i, .domain = domain, .stop = &stop,
+		*p = (struct part) { .sums.expected = g->expected, .table = table, .first = table->nbuckets / n * i, .domain = domain,
 			.end = i + 1 == n ? table->nbuckets : table->nbuckets / n * (i + 1) };
 		tm_walk_init(&p->walk, w->target, w->layout);
-		p->walk.poll = i ? (struct tm_poll) { stopped, p } : w->poll;
+		jobs[i] = (struct tm_job) { .work = work, .ctx = p, .poll = &p->walk.poll };
 	}
-	for (size_t i = 1; i < n; i++)
-		start(&parts[i]);
-	struct tm_error *err = NULL;
-	for (size_t i = 0; i < n; i++) { /* the first part is this thread's; so is one that found no thread */
-		struct part *p = &parts[i];
-		if (!p->started && !err)
-			p->walk.poll = w->poll, work(p);
-		if (err)
-			__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-		if (p->started)
-			pthread_join(p->thread, NULL);
-		if (!err && !p->err && (i ? !add_up(g, &p->sums) : false))
-			p->err = tm_error_nomem();
-		if (!i && !p->err) {
-			*g = p->sums; /* moved: nothing to add up yet */
-			p->sums = (struct tm_gather) { 0 };
-		}
-		tm_tally_of_walk_add(tally, &p->tally);
-		if (err)
-			tm_error_free(p->err);
-		else
-			err = p->err;
-		tm_gather_deinit(&p->sums);
-		tm_walk_deinit(&p->walk);
+	struct tm_error *err = tm_threads_run(jobs, n);
+	if (!err) { /* the first part's sums are the beginning */
+		*g = parts[0].sums;
+		parts[0].sums = (struct tm_gather) { 0 };
 	}
+	for (size_t i = 0; i < n; i++) {
+		if (!err && i && !add_up(g, &parts[i].sums))
+			err = tm_error_nomem();
+		tm_tally_of_walk_add(tally, &parts[i].tally);
+		tm_gather_deinit(&parts[i].sums);
+		tm_walk_deinit(&parts[i].walk);
+	}
+	free(parts);
 	if (!err && tally->walked > table->nentries + 2)
 		tally->endless = true;
 	return err;
@@ -216,9 +187,6 @@ static struct tm_error *walk_in_parts(struct tm_gather *g, struct tm_walk *w, co
 struct tm_error *tm_gather_table(struct tm_gather *g, struct tm_walk *w, const struct tm_table *table, uint32_t domain,
 	struct tm_tally_of_walk *tally)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t n = cpus < 1 ? 1 : cpus > MOST_THREADS ? MOST_THREADS : (size_t)cpus;
-	/* Pages that are still to come from somewhere come to one thread only. */
-	bool parallel = n > 1 && !g->id && !w->target->memory.fill && table->nentries >= PARALLEL && !g->count;
-	return parallel ? walk_in_parts(g, w, table, domain, tally, n) : walk(g, w, table, 0, table->nbuckets, domain, tally);
+	size_t n = g->id || g->count || table->nentries < PARALLEL ? 1 : tm_threads_for(w->target);
+	return n > 1 ? walk_in_parts(g, w, table, domain, tally, n) : walk(g, w, table, 0, table->nbuckets, domain, tally);
 }

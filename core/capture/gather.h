@@ -17,6 +17,7 @@ struct tm_slot {
 struct tm_gather {
 	struct tm_slot *slots;
 	size_t nslots, used;
+	size_t expected; /* tracebacks, about: so many slots are made at once */
 	uint64_t sum;	/* of sizes, 64 bits as the target keeps it */
 	uint64_t count; /* of blocks */
 	/* Blocks are also kept singly: then each traceback gets its id when it is first seen. */

@@ -61,7 +61,9 @@ enum tm_seen tm_walk_traceback(struct tm_walk *w, uint64_t addr, struct tm_raw_t
 
 void tm_walk_traceback_prefetch(struct tm_walk *w, uint64_t addr)
 {
-	__builtin_prefetch(tm_memory_at(&w->target->memory, &w->hint_traceback, addr, w->layout->traceback.frames));
+	const uint8_t *p = tm_memory_at(&w->target->memory, &w->hint_traceback, addr, w->layout->traceback.frames);
+	for (size_t i = 0; p && i < 192; i += 64) /* some ten frames */
+		__builtin_prefetch(p + i);
 }
 
 uint64_t tm_frame_filename(const struct tm_walk *w, const uint8_t *frame)

@@ -1,0 +1,273 @@
+/* Reading tracebacks and checking them, on several threads where the memory is all at hand. */
+#include "tracebacks.h"
+#include "threads.h"
+#include <string.h>
+
+enum {
+	HOPELESS = 256,	  /* wrong tracebacks after which a candidate that is mostly wrong is given up */
+	PARALLEL = 16384, /* tracebacks from which on threads pay */
+};
+
+static uint64_t mix(uint64_t x)
+{
+	x *= 0x9e3779b97f4a7c15u;
+	return x ^ x >> 29;
+}
+
+static bool map_grow(struct tm_map *m)
+{
+	struct tm_map bigger = { .n = m->n, .nslots = m->nslots ? m->nslots * 2 : 1024 };
+	bigger.slots = calloc(bigger.nslots, sizeof *bigger.slots);
+	if (!bigger.slots)
+		return false;
+	for (size_t i = 0; i < m->nslots; i++) {
+		if (!m->slots[i].id)
+			continue;
+		size_t k = mix(m->slots[i].addr) & (bigger.nslots - 1);
+		while (bigger.slots[k].id)
+			k = (k + 1) & (bigger.nslots - 1);
+		bigger.slots[k] = m->slots[i];
+	}
+	free(m->slots);
+	*m = bigger;
+	return true;
+}
+
+struct tm_known *tm_map_find(struct tm_map *m, uint64_t addr)
+{
+	if ((m->n + 1) * 2 > m->nslots && !map_grow(m))
+		return NULL;
+	size_t k = mix(addr) & (m->nslots - 1);
+	while (m->slots[k].id && m->slots[k].addr != addr)
+		k = (k + 1) & (m->nslots - 1);
+	return &m->slots[k];
+}
+
+void tm_map_prefetch(const struct tm_map *m, uint64_t addr)
+{
+	if (m->nslots)
+		__builtin_prefetch(&m->slots[mix(addr) & (m->nslots - 1)]);
+}
+
+void tm_tracebacks_init(struct tm_tracebacks *t, struct tm_target *target, const struct tm_layout *layout)
+{
+	*t = (struct tm_tracebacks) { 0 };
+	tm_walk_init(&t->walk, target, layout);
+}
+
+void tm_tracebacks_deinit(struct tm_tracebacks *t)
+{
+	tm_walk_deinit(&t->walk);
+	tm_intern_free(&t->names);
+	tm_array_free(&t->frames);
+	tm_array_free(&t->tracebacks);
+	tm_array_free(&t->hashes);
+	tm_array_free(&t->filenames);
+	tm_array_free(&t->scratch);
+	free(t->known.slots);
+	t->known = (struct tm_map) { 0 };
+}
+
+/* ---- one traceback ---- */
+
+static bool read_filename(struct tm_tracebacks *t, uint64_t addr)
+{
+	struct tm_text text = { 0 };
+	struct tm_filename_seen f = { .addr = addr };
+	f.seen = tm_walk_filename(&t->walk, addr, &text, &f.hash);
+	f.has_hash = f.seen == TM_SEEN || t->walk.layout->filename_kind == TM_FILENAME_BYTES;
+	if (f.seen != TM_SEEN) {
+		bool unknown = addr == t->unknown_name && f.seen == TM_SEEN_MISSING;
+		bool failed = text.failed;
+		tm_text_clear(&text);
+		tm_text_puts(&text, unknown ? "<unknown>" : f.seen == TM_SEEN_MISSING ? "<missing>" : "<unreadable>");
+		text.failed |= failed;
+		f.seen = unknown ? TM_SEEN : f.seen;
+	}
+	/* A wrong offset of the text shows the NUL that ends it in its midst; a name may hold one, but hardly most of them. */
+	f.odd = text.len && memchr(text.s, 0, text.len);
+	f.id = text.failed ? UINT32_MAX : tm_intern(&t->names, tm_text_str(&text), text.len);
+	tm_text_free(&text);
+	return f.id != UINT32_MAX && tm_array_push(&t->filenames, f);
+}
+
+/* The filename at ADDR; NULL: out of memory. */
+static const struct tm_filename_seen *filename(struct tm_tracebacks *t, uint64_t addr)
+{
+	struct tm_known *recent = &t->recent[mix(addr) % TM_RECENT_NAMES];
+	if (recent->id && recent->addr == addr)
+		return &t->filenames.items[recent->id - 1];
+	struct tm_known *k = tm_map_find(&t->known, addr);
+	if (!k)
+		return NULL;
+	if (!k->id) {
+		if (!read_filename(t, addr))
+			return NULL;
+		*k = (struct tm_known) { addr, (uint32_t)t->filenames.n };
+		t->known.n++;
+	}
+	*recent = *k;
+	return &t->filenames.items[k->id - 1];
+}
+
+/* Stands for a traceback that is not there: its blocks still count. */
+static bool stand_in(struct tm_tracebacks *t, const char *name)
+{
+	uint32_t id = tm_intern(&t->names, name, strlen(name));
+	struct tm_traceback tb = { t->frames.n, 1, 0 };
+	return id != UINT32_MAX && tm_array_push(&t->frames, ((struct tm_frame) { id, 0 })) && tm_array_push(&t->tracebacks, tb);
+}
+
+static bool take_frames(struct tm_tracebacks *t, uint64_t addr, const struct tm_raw_traceback *tb, bool keep)
+{
+	uint64_t first = t->frames.n;
+	size_t step = t->walk.layout->frame.sizeof_;
+	bool checkable = true;
+	t->scratch.n = 0;
+	if (!tm_array_reserve(&t->scratch, tb->nframe) || (keep && !tm_array_reserve(&t->frames, tb->nframe)))
+		return false;
+	for (uint32_t i = 0; i < tb->nframe; i++) {
+		const uint8_t *frame = tb->frames + (size_t)i * step;
+		const struct tm_filename_seen *f = filename(t, tm_frame_filename(&t->walk, frame));
+		if (!f)
+			return false;
+		t->scratch.items[i] = f->hash;
+		checkable &= f->has_hash;
+		if (keep)
+			t->frames.items[t->frames.n++] = (struct tm_frame) { f->id, tm_frame_lineno(&t->walk, frame) };
+	}
+	t->nread++;
+	if (checkable && tm_traceback_hash(&t->walk, tb, t->scratch.items) != tb->hash) {
+		t->wrong++;
+		t->wrong_at = addr;
+	}
+	if (tb->nframe > t->max_nframe)
+		t->max_nframe = tb->nframe;
+	if (tb->total_nframe > tb->nframe)
+		t->truncated_nframe = tb->nframe;
+	return !keep || tm_array_push(&t->tracebacks, ((struct tm_traceback) { first, tb->nframe, tb->total_nframe }));
+}
+
+static bool take(struct tm_tracebacks *t, uint64_t addr, bool keep)
+{
+	struct tm_raw_traceback tb;
+	enum tm_seen seen = tm_walk_traceback(&t->walk, addr, &tb);
+	/* A wrong candidate must not cost more than a right one: nothing loops over a length that cannot be. */
+	if (seen == TM_SEEN && t->limit && tb.nframe > t->limit)
+		seen = TM_SEEN_BAD;
+	if (!tm_array_push(&t->hashes, seen == TM_SEEN ? tb.hash : 0))
+		return false;
+	if (seen == TM_SEEN)
+		return take_frames(t, addr, &tb, keep);
+	if (seen == TM_SEEN_MISSING) {
+		t->missing++;
+		t->missing_at = addr;
+	} else {
+		t->bad++;
+		t->wrong_at = addr;
+	}
+	return !keep || stand_in(t, seen == TM_SEEN_MISSING ? "<missing>" : "<unreadable>");
+}
+
+static struct tm_error *read_all(struct tm_tracebacks *t, const uint64_t *addrs, size_t n, size_t kept)
+{
+	enum { AHEAD = 16 };
+	for (size_t i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			tm_walk_traceback_prefetch(&t->walk, addrs[i + AHEAD]);
+		if (!take(t, addrs[i], i < kept))
+			return tm_error_nomem();
+		if (t->bad + t->wrong > HOPELESS && t->bad + t->wrong > t->nread / 2)
+			return tm_error_new(TM_ERR_CORRUPT, "most tracebacks contradict themselves");
+		struct tm_error *err = i % 16384 == 16383 ? tm_poll(&t->walk.poll, "reading tracebacks", i, n) : NULL;
+		if (err)
+			return err;
+	}
+	return NULL;
+}
+
+/* ---- in parts ---- */
+
+struct part {
+	struct tm_tracebacks t;
+	const uint64_t *addrs;
+	size_t n, kept;
+};
+
+static struct tm_error *work(void *ctx)
+{
+	struct part *p = ctx;
+	return read_all(&p->t, p->addrs, p->n, p->kept);
+}
+
+/* PART's tracebacks follow T's. */
+static bool append(struct tm_tracebacks *t, const struct tm_tracebacks *part)
+{
+	uint32_t *ids = malloc((part->names.n + 1) * sizeof *ids);
+	bool ok = ids && tm_array_reserve(&t->frames, part->frames.n) && tm_array_reserve(&t->tracebacks, part->tracebacks.n) &&
+		tm_array_reserve(&t->hashes, part->hashes.n);
+	for (size_t i = 0; ok && i < part->names.n; i++) {
+		const struct tm_text_at *name = &part->names.strings[i];
+		ids[i] = tm_intern(&t->names, part->names.text.items + name->offset, name->len);
+		ok = ids[i] != UINT32_MAX;
+	}
+	for (size_t i = 0; ok && i < part->filenames.n; i++) { /* what was seen of each name, once */
+		struct tm_known *k = tm_map_find(&t->known, part->filenames.items[i].addr);
+		ok = k && (k->id || tm_array_push(&t->filenames, part->filenames.items[i]));
+		if (ok && !k->id) {
+			t->filenames.items[t->filenames.n - 1].id = ids[part->filenames.items[i].id];
+			*k = (struct tm_known) { part->filenames.items[i].addr, (uint32_t)t->filenames.n };
+			t->known.n++;
+		}
+	}
+	uint64_t base = t->frames.n;
+	for (size_t i = 0; ok && i < part->frames.n; i++)
+		t->frames.items[t->frames.n++] = (struct tm_frame) { ids[part->frames.items[i].filename], part->frames.items[i].lineno };
+	for (size_t i = 0; ok && i < part->tracebacks.n; i++) {
+		struct tm_traceback tb = part->tracebacks.items[i];
+		tb.first += base;
+		t->tracebacks.items[t->tracebacks.n++] = tb;
+	}
+	for (size_t i = 0; ok && i < part->hashes.n; i++)
+		t->hashes.items[t->hashes.n++] = part->hashes.items[i];
+	free(ids);
+	t->nread += part->nread;
+	t->wrong += part->wrong;
+	t->missing += part->missing;
+	t->bad += part->bad;
+	t->missing_at = part->missing_at ? part->missing_at : t->missing_at;
+	t->wrong_at = part->wrong_at ? part->wrong_at : t->wrong_at;
+	t->max_nframe = part->max_nframe > t->max_nframe ? part->max_nframe : t->max_nframe;
+	t->truncated_nframe = part->truncated_nframe ? part->truncated_nframe : t->truncated_nframe;
+	return ok;
+}
+
+struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, size_t n, size_t kept)
+{
+	size_t nparts = n < PARALLEL ? 1 : tm_threads_for(t->walk.target);
+	if (nparts < 2)
+		return read_all(t, addrs, n, kept);
+	struct part *parts = calloc(nparts, sizeof *parts);
+	struct tm_job jobs[TM_MOST_THREADS];
+	if (!parts)
+		return tm_error_nomem();
+	for (size_t i = 0; i < nparts; i++) {
+		struct part *p = &parts[i];
+		size_t first = n / nparts * i, end = i + 1 == nparts ? n : n / nparts * (i + 1);
+		tm_tracebacks_init(&p->t, t->walk.target, t->walk.layout);
+		p->t.limit = t->limit;
+		p->t.unknown_name = t->unknown_name;
+		p->addrs = addrs + first;
+		p->n = end - first;
+		p->kept = kept > first ? kept - first : 0;
+		jobs[i] = (struct tm_job) { .work = work, .ctx = p, .poll = &p->t.walk.poll };
+	}
+	struct tm_error *err = tm_threads_run(jobs, nparts);
+	for (size_t i = 0; i < nparts; i++) {
+		if (!err && !append(t, &parts[i].t))
+			err = tm_error_nomem();
+		tm_tracebacks_deinit(&parts[i].t);
+	}
+	free(parts);
+	return err;
+}

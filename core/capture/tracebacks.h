@@ -1,0 +1,58 @@
+/* Inside capture: tracebacks on their way into the snapshot, each checked against the hash that is stored with it. */
+#ifndef TM_TRACEBACKS_H
+#define TM_TRACEBACKS_H
+#include "find.h"
+
+struct tm_known { /* something of the target by its address */
+	uint64_t addr;
+	uint32_t id; /* + 1; 0: free */
+};
+
+struct tm_map {
+	struct tm_known *slots;
+	size_t n, nslots;
+};
+
+/* The place of ADDR, free (id 0) when it is not there: to add it, fill the place in and count n up. NULL: out of memory. */
+struct tm_known *tm_map_find(struct tm_map *m, uint64_t addr);
+void tm_map_prefetch(const struct tm_map *m, uint64_t addr);
+
+/* A filename of the target. */
+struct tm_filename_seen {
+	uint64_t addr, hash;
+	uint32_t id;	      /* in names */
+	bool has_hash;	      /* else tracebacks with it cannot be checked */
+	enum tm_seen seen;
+	bool odd;	      /* has a NUL in its midst */
+};
+
+enum { TM_RECENT_NAMES = 256 };
+
+struct tm_tracebacks {
+	/* given */
+	struct tm_walk walk;
+	uint32_t limit;	       /* frames that a traceback can have; 0: not known */
+	uint64_t unknown_name; /* address of 3.15's "<unknown>", a literal of the program, so perhaps not in the core; or 0 */
+	/* read */
+	struct tm_intern names;
+	TM_ARRAY(struct tm_frame) frames;
+	TM_ARRAY(struct tm_traceback) tracebacks;
+	TM_ARRAY(uint64_t) hashes; /* as stored, of all that were read; 0: not readable */
+	TM_ARRAY(struct tm_filename_seen) filenames;
+	uint64_t nread, wrong, missing, bad; /* tracebacks */
+	uint64_t missing_at, wrong_at;
+	uint32_t max_nframe, truncated_nframe; /* of the longest; of one that was cut at the limit */
+	/* its own */
+	struct tm_map known;
+	struct tm_known recent[TM_RECENT_NAMES]; /* most frames are of a few files */
+	TM_ARRAY(uint64_t) scratch;
+};
+
+void tm_tracebacks_init(struct tm_tracebacks *t, struct tm_target *target, const struct tm_layout *layout);
+void tm_tracebacks_deinit(struct tm_tracebacks *t);
+/*
+ * Reads the N tracebacks at ADDRS; the first KEPT of them become tracebacks 0, 1, ... of the result (one that cannot be read a
+ * stand-in), the others are only checked. CORRUPT: most of them contradict themselves.
+ */
+struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, size_t n, size_t kept);
+#endif
