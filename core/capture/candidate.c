@@ -52,30 +52,53 @@ struct tm_error *tm_add_candidate(struct tm_finder *f, struct tm_candidate c)
 	return tm_array_push(&f->candidates, c) ? NULL : tm_error_nomem();
 }
 
-struct tm_error *tm_each_data(struct tm_finder *f, const struct tm_module *m,
-	struct tm_error *(*fn)(struct tm_finder *f, void *ctx, uint64_t addr, const uint8_t *p, size_t len), void *ctx)
+typedef struct tm_error *data_fn(struct tm_finder *f, void *ctx, uint64_t addr, const uint8_t *p, size_t len);
+
+static struct tm_error *each_piece(struct tm_finder *f, uint64_t start, uint64_t end, data_fn *fn, void *ctx)
 {
-	for (unsigned i = 0; i < m->nsegments; i++) {
-		const struct tm_segment *s = &m->segments[i];
-		if (!(s->prot & TM_WRITE) || s->end - s->start > MOST_DATA)
+	for (uint64_t at = start; at < end;) {
+		/* Pieces overlap: what is looked for may lie across the end of one. */
+		size_t have, want = (size_t)(end - at < PIECE + OVERLAP ? end - at : PIECE + OVERLAP);
+		const uint8_t *p = tm_memory_view(&f->target->memory, at, want, &have);
+		if (!have) {
+			at = (at | (TM_PAGE - 1)) + 1;
 			continue;
-		for (uint64_t at = s->start; at < s->end;) {
-			/* Pieces overlap: what is looked for may lie across the end of one. */
-			size_t have, want = (size_t)(s->end - at < PIECE + OVERLAP ? s->end - at : PIECE + OVERLAP);
-			const uint8_t *p = tm_memory_view(&f->target->memory, at, want, &have);
-			if (!have) {
-				at = (at | (TM_PAGE - 1)) + 1;
-				continue;
-			}
-			struct tm_error *err = fn(f, ctx, at, p, have);
-			if (!err)
-				err = tm_poll(&f->target->poll, "looking for tables", at - s->start, s->end - s->start);
-			if (err)
-				return err;
-			at += have > PIECE ? PIECE : have;
 		}
+		struct tm_error *err = fn(f, ctx, at, p, have);
+		if (!err)
+			err = tm_poll(&f->target->poll, "looking for tables", at - start, end - start);
+		if (err)
+			return err;
+		at += have > PIECE ? PIECE : have;
 	}
 	return NULL;
+}
+
+/* Without the module's program headers (cores may lack them), its writable mappings and the anonymous one behind each. */
+static struct tm_error *each_mapping(struct tm_finder *f, const struct tm_module *m, data_fn *fn, void *ctx)
+{
+	const struct tm_target *t = f->target;
+	struct tm_error *err = NULL;
+	for (size_t i = 0; !err && i < t->regions.n; i++) {
+		const struct tm_region *r = &t->regions.items[i];
+		if (!(r->prot & TM_WRITE) || r->end - r->start > MOST_DATA)
+			continue;
+		bool behind = i && !r->path && r[-1].end == r->start && r[-1].path && strcmp(r[-1].path, m->path) == 0;
+		if (behind || (r->path && strcmp(r->path, m->path) == 0))
+			err = each_piece(f, r->start, r->end, fn, ctx);
+	}
+	return err;
+}
+
+struct tm_error *tm_each_data(struct tm_finder *f, const struct tm_module *m, data_fn *fn, void *ctx)
+{
+	struct tm_error *err = m->nsegments ? NULL : each_mapping(f, m, fn, ctx);
+	for (unsigned i = 0; !err && i < m->nsegments; i++) {
+		const struct tm_segment *s = &m->segments[i];
+		if (s->prot & TM_WRITE && s->end - s->start <= MOST_DATA)
+			err = each_piece(f, s->start, s->end, fn, ctx);
+	}
+	return err;
 }
 
 /* ---- which modules hold an interpreter ---- */

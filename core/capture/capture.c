@@ -186,11 +186,23 @@ static struct tm_error *off_snapshot(struct look *l, struct tm_snapshot **ret)
 	return err;
 }
 
+/* A mapped file that is called like an interpreter. */
+static const char *python_by_name(const struct tm_target *t)
+{
+	for (size_t i = 0; i < t->modules.n; i++) {
+		const char *path = t->modules.items[i].path, *slash = strrchr(path, '/');
+		const char *name = slash ? slash + 1 : path;
+		if (strncmp(name, "python3", 7) == 0 || strncmp(name, "libpython3", 10) == 0)
+			return path;
+	}
+	return NULL;
+}
+
 /* No candidate was believed and none said "off": what is in the way? */
 static struct tm_error *explain(struct look *l)
 {
 	struct tm_target *t = l->finder.target;
-	if (!l->finder.pythons.n && !l->finder.candidates.n) {
+	if (!l->finder.pythons.n && !l->finder.candidates.n && !python_by_name(t)) {
 		struct tm_text files = { 0 };
 		size_t nowhere = 0;
 		for (size_t i = 0; i < t->modules.n; i++)
@@ -203,6 +215,9 @@ static struct tm_error *explain(struct look *l)
 		return err;
 	}
 	const struct tm_python *p = l->finder.pythons.n ? l->finder.pythons.items : NULL;
+	if (!p && !l->finder.candidates.n)
+		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: cannot tell whether %s is tracing: its data is not in the memory at hand "
+			"(was the core cut, or written with a small coredump_filter?)", t->name, python_by_name(t));
 	if (p && p->free_threaded)
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: a free-threaded Python 3.%u: its layout is not known to tm", t->name, p->hexversion >> 16 & 255);
 	char version[64] = "a Python";

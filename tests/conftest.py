@@ -1,0 +1,34 @@
+"""Options of the tests that need the built program."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+pytest.register_assert_rewrite("truths", "program")
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", default=bool(os.environ.get("TM_QUICK")),
+                     help="a small part of the matrix (also: TM_QUICK=1)")
+    parser.addoption("--local", action="store_true", help="leave the fetched interpreters out of the matrix")
+    parser.addoption("--fetch", action="store_true", help="get the interpreters of other Debian suites first")
+
+
+def pytest_report_header(config):
+    return "tm: %s" % program_path()
+
+
+def program_path():
+    return os.environ.get("TM") or str(ROOT / "build" / "bin" / "tm")
+
+
+@pytest.fixture(scope="session")
+def tm_path():
+    path = program_path()
+    if not shutil.which(path):
+        pytest.fail("no program %s: build it first, or set TM" % path, pytrace=False)
+    return path
