@@ -186,13 +186,24 @@ static struct tm_error *off_snapshot(struct look *l, struct tm_snapshot **ret)
 	return err;
 }
 
-/* A mapped file that is called like an interpreter. */
-static const char *python_by_name(const struct tm_target *t)
+static struct tm_error *count_bytes(struct tm_finder *f, void *ctx, uint64_t addr, const uint8_t *p, size_t len)
 {
+	*(uint64_t *)ctx += len;
+	return NULL;
+}
+
+/* A mapped file that is called like an interpreter and whose data is not here: there may be a Python in it. */
+static const char *python_by_name(struct look *l)
+{
+	const struct tm_target *t = l->finder.target;
 	for (size_t i = 0; i < t->modules.n; i++) {
 		const char *path = t->modules.items[i].path, *slash = strrchr(path, '/');
 		const char *name = slash ? slash + 1 : path;
-		if (strncmp(name, "python3", 7) == 0 || strncmp(name, "libpython3", 10) == 0)
+		uint64_t bytes = 0;
+		if (strncmp(name, "python3", 7) && strncmp(name, "libpython3", 10))
+			continue;
+		tm_error_free(tm_each_data(&l->finder, &t->modules.items[i], count_bytes, &bytes));
+		if (!bytes)
 			return path;
 	}
 	return NULL;
@@ -202,7 +213,7 @@ static const char *python_by_name(const struct tm_target *t)
 static struct tm_error *explain(struct look *l)
 {
 	struct tm_target *t = l->finder.target;
-	if (!l->finder.pythons.n && !l->finder.candidates.n && !python_by_name(t)) {
+	if (!l->finder.pythons.n && !l->finder.candidates.n && !python_by_name(l)) {
 		struct tm_text files = { 0 };
 		size_t nowhere = 0;
 		for (size_t i = 0; i < t->modules.n; i++)
@@ -217,7 +228,7 @@ static struct tm_error *explain(struct look *l)
 	const struct tm_python *p = l->finder.pythons.n ? l->finder.pythons.items : NULL;
 	if (!p && !l->finder.candidates.n)
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: cannot tell whether %s is tracing: its data is not in the memory at hand "
-			"(was the core cut, or written with a small coredump_filter?)", t->name, python_by_name(t));
+			"(was the core cut, or written with a small coredump_filter?)", t->name, python_by_name(l));
 	if (p && p->free_threaded)
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: a free-threaded Python 3.%u: its layout is not known to tm", t->name, p->hexversion >> 16 & 255);
 	char version[64] = "a Python";

@@ -32,6 +32,7 @@ struct judge {
 	TM_ARRAY(uint64_t) addrs;	  /* of tracebacks: those by id, then those that only the table lists */
 	TM_ARRAY(uint64_t) entry_hashes;  /* beside them: what the table's entry says */
 	size_t nreferred;
+	size_t not_null; /* entries of the table of tracebacks with a value, which none has */
 	TM_ARRAY(struct tm_table_facts) tables;
 	uint64_t expected; /* traces counted by the tables, all tables */
 	struct tm_tally_of_walk traces, others; /* what the walks met: tables of traces; the rest */
@@ -100,6 +101,12 @@ static struct tm_error *list_tracebacks(void *ctx, const struct tm_entry *e, siz
 		struct tm_known *k = tm_map_find(&j->ids, e[i].key);
 		if (!k)
 			return tm_error_nomem();
+		if (e[i].value) { /* the value is always NULL */
+			j->others.bad++;
+			j->others.bad_at = e[i].key;
+			if (++j->not_null > 256)
+				return tm_error_new(TM_ERR_CORRUPT, "a table of something else than tracebacks");
+		}
 		if (k->id) {
 			j->entry_hashes.items[k->id - 1] = e[i].hash;
 			j->listed++;
@@ -126,6 +133,8 @@ static struct tm_error *take_tracebacks(struct judge *j, const struct tm_state *
 	struct tm_error *err = walk_keys(j, "tracebacks", s->tracebacks, list_tracebacks);
 	if (err)
 		return err;
+	free(j->ids.slots); /* nothing is looked up any more */
+	j->ids = (struct tm_map) { 0 };
 	j->read.limit = s->has_config ? (uint32_t)s->max_nframe : 0;
 	if (empty && l->filename_kind == TM_FILENAME_BYTES &&
 	    (!l->runtime.empty_is_pointer || tm_memory_word(&j->f->target->memory, empty, &empty)))
@@ -329,11 +338,15 @@ static void read_state(struct judge *j, struct tm_state *s)
 static struct tm_error *walk_all(struct judge *j, const struct tm_state *s)
 {
 	enum { MOST_EXPECTED = 1 << 21 };
-	struct tm_table tracebacks;
+	struct tm_table tracebacks, traces;
 	struct tm_error *err = tm_table_load(&j->walk, s->tracebacks, &tracebacks);
 	if (err)
 		return tm_error_prefix(err, "the table of tracebacks");
-	j->sums.expected = tracebacks.nentries < MOST_EXPECTED ? (size_t)tracebacks.nentries : MOST_EXPECTED;
+	err = tm_table_load(&j->walk, s->traces, &traces);
+	if (err)
+		return tm_error_prefix(err, "the table of traces");
+	uint64_t expected = tracebacks.nentries < traces.nentries ? tracebacks.nentries : traces.nentries;
+	j->sums.expected = expected < MOST_EXPECTED ? (size_t)expected : MOST_EXPECTED;
 	err = walk_traces(j, s->traces, 0);
 	if (!err && j->c->layout->entry.value != TM_NONE)
 		err = walk_domains(j, s->domains);

@@ -242,6 +242,14 @@ static bool append(struct tm_tracebacks *t, const struct tm_tracebacks *part)
 	return ok;
 }
 
+static void move(struct tm_tracebacks *t, struct tm_tracebacks *part)
+{
+	struct tm_tracebacks begun = *t;
+	*t = *part;
+	t->walk.poll = begun.walk.poll;
+	*part = begun;
+}
+
 struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, size_t n, size_t kept)
 {
 	size_t nparts = n < PARALLEL ? 1 : tm_threads_for(t->walk.target);
@@ -264,7 +272,9 @@ struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *add
 	}
 	struct tm_error *err = tm_threads_run(jobs, nparts);
 	for (size_t i = 0; i < nparts; i++) {
-		if (!err && !append(t, &parts[i].t))
+		if (!err && !i) /* the first part is the beginning */
+			move(t, &parts[0].t);
+		else if (!err && !append(t, &parts[i].t))
 			err = tm_error_nomem();
 		tm_tracebacks_deinit(&parts[i].t);
 	}
