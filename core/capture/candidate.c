@@ -278,6 +278,15 @@ static struct tm_error *by_globals(struct tm_finder *f, const struct tm_python *
 	return err;
 }
 
+/* Stripped, but the configuration is exported (3.8-3.11): it can say that nothing is traced, though not where the tables are. */
+static struct tm_error *by_config(struct tm_finder *f, const struct tm_python *p)
+{
+	const struct tm_layout *l = tm_layout_for((uint16_t)(p->hexversion >> 16), f->target->memory.word, 0);
+	if (!l || l->root != TM_ROOT_GLOBALS || !p->globals[TM_GLOBAL_CONFIG] || p->globals[TM_GLOBAL_TRACES])
+		return NULL;
+	return globals_candidate(f, p, l, TM_BY_SYMBOLS);
+}
+
 /* The first words of the state at every offset of _PyRuntime: config, allocators, tables. */
 static bool state_plausible(struct tm_target *t, const struct tm_layout *l, uint64_t addr)
 {
@@ -342,6 +351,8 @@ struct tm_error *tm_find_by_symbols(struct tm_finder *f)
 	for (size_t i = 0; i < f->pythons.n; i++) {
 		const struct tm_python *p = &f->pythons.items[i];
 		struct tm_error *err = by_globals(f, p, TM_BY_SYMBOLS);
+		if (!err)
+			err = by_config(f, p);
 		if (!err && p->globals[TM_GLOBAL_RUNTIME])
 			err = by_runtime(f, p, TM_BY_SYMBOLS);
 		if (err)

@@ -104,9 +104,12 @@ int main(int argc, char **argv)
 		ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws);
 	/* The second signal ends us the ordinary way. */
 	struct sigaction sa = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		struct sigaction old; /* what nohup and the like ignore stays ignored */
+		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &sa, NULL);
+	}
 	struct tm_front front = { .out = { write_out, &output }, .poll = { poll, &progress }, .terminal = isatty(STDOUT_FILENO),
 		.width = ws.ws_col };
 	struct tm_session *session;

@@ -56,7 +56,7 @@ struct tm_error *tm_run_traces(struct tm_session *s, const struct tm_args *args)
 	struct tm_error *err = tm_source_snapshot(s, args, args->noperands ? args->operands[0] : NULL, true, &snap);
 	if (err)
 		return err;
-	err = tm_traces_biggest(snap, args->limit, &order, &shown);
+	err = tm_traces_biggest(snap, args->limit, &s->front.poll, &order, &shown);
 	if (!err) {
 		uint64_t count;
 		tm_u128 size;

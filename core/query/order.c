@@ -52,67 +52,78 @@ int tm_frames_compare(const struct tm_frame *a, uint32_t na, const struct tm_fra
 	return na < nb ? -1 : na > nb;
 }
 
-/* Heap of the LIMIT best so far, the worst on top. */
-struct heap {
-	const struct tm_snapshot *s;
-	uint64_t *items;
-	uint64_t n;
-};
-
-static bool better(const struct tm_snapshot *s, uint64_t a, uint64_t b)
+/* Merges sorted runs of WIDTH items pairwise, until there is one. */
+struct tm_error *tm_sort(void *items, size_t n, size_t size, int (*compare)(const void *a, const void *b, void *ctx), void *ctx,
+	const struct tm_poll *poll)
 {
-	const struct tm_trace *x = &s->traces[a], *y = &s->traces[b];
-	if (x->size != y->size)
-		return x->size > y->size;
-	if (x->domain != y->domain)
-		return x->domain < y->domain;
-	if (x->address != y->address)
-		return x->address < y->address;
-	return a < b;
-}
-
-static void sink_down(struct heap *h, uint64_t i)
-{
-	for (;;) {
-		uint64_t worst = i;
-		for (uint64_t c = 2 * i + 1; c <= 2 * i + 2 && c < h->n; c++)
-			if (better(h->s, h->items[worst], h->items[c]))
-				worst = c;
-		if (worst == i)
-			return;
-		uint64_t t = h->items[i];
-		h->items[i] = h->items[worst];
-		h->items[worst] = t;
-		i = worst;
+	char *from = items, *spare = n > 1 ? malloc(n * size) : NULL, *to = spare;
+	struct tm_error *err = n > 1 && !spare ? tm_error_nomem() : NULL;
+	size_t work = 0;
+	for (size_t width = 1; !err && width < n; width *= 2) {
+		for (size_t at = 0; !err && at < n; at += 2 * width) {
+			size_t a = at, amax = at + width < n ? at + width : n, b = amax, bmax = at + 2 * width < n ? at + 2 * width : n;
+			for (char *out = to + at * size; a < amax || b < bmax; out += size) {
+				bool left = b == bmax || (a < amax && compare(from + a * size, from + b * size, ctx) <= 0);
+				memcpy(out, from + (left ? a++ : b++) * size, size);
+				if (++work % 131072 == 0 && (err = tm_poll(poll, "sorting", 0, 0)))
+					break;
+			}
+		}
+		char *t = from;
+		from = to;
+		to = t;
 	}
+	if (!err && from != items)
+		memcpy(items, from, n * size);
+	free(spare);
+	return err;
 }
 
-struct tm_error *tm_traces_biggest(struct tm_snapshot *s, uint64_t limit, uint64_t **ret, uint64_t *n)
+static int bigger_first(const void *a, const void *b, void *ctx)
+{
+	const struct tm_snapshot *s = ctx;
+	const struct tm_trace *x = &s->traces[*(const uint64_t *)a], *y = &s->traces[*(const uint64_t *)b];
+	if (x->size != y->size)
+		return x->size > y->size ? -1 : 1;
+	if (x->domain != y->domain)
+		return x->domain < y->domain ? -1 : 1;
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+/*
+ * The best LIMIT of all: a list of twice as many is filled up, sorted and cut, again and again, and most traces are no better
+ * than the last of it.
+ */
+struct tm_error *tm_traces_biggest(struct tm_snapshot *s, uint64_t limit, const struct tm_poll *poll, uint64_t **ret, uint64_t *n)
 {
 	struct tm_error *err = tm_snapshot_require(s, TM_SECTIONS_ALL);
 	if (err)
 		return err;
-	uint64_t count = limit && limit < s->ntraces ? limit : s->ntraces;
-	struct heap h = { s, calloc(count ? (size_t)count : 1, sizeof *h.items), count };
-	if (!h.items)
+	uint64_t most = limit && limit < s->ntraces ? limit : s->ntraces;
+	uint64_t room = most < s->ntraces / 2 ? 2 * most : s->ntraces, have = 0;
+	uint64_t *items = malloc((room ? (size_t)room : 1) * sizeof *items);
+	if (!items)
 		return tm_error_nomem();
-	for (uint64_t i = 0; i < count; i++)
-		h.items[i] = i;
-	for (uint64_t i = count / 2; i-- > 0;)
-		sink_down(&h, i);
-	for (uint64_t i = count; count && i < s->ntraces; i++)
-		if (better(s, i, h.items[0])) {
-			h.items[0] = i;
-			sink_down(&h, 0);
+	bool full = false;
+	for (uint64_t i = 0; !err && i < s->ntraces; i++) {
+		if (full && bigger_first(&i, &items[most - 1], s) >= 0)
+			continue;
+		items[have++] = i;
+		if (have == room) {
+			err = tm_sort(items, (size_t)have, sizeof *items, bigger_first, s, poll);
+			have = most;
+			full = true;
+		} else if (i % 1048576 == 1048575) {
+			err = tm_poll(poll, "sorting", i, s->ntraces);
 		}
-	/* Taking the worst off the top, again and again, leaves the best in front. */
-	while (h.n > 1) {
-		uint64_t t = h.items[--h.n];
-		h.items[h.n] = h.items[0];
-		h.items[0] = t;
-		sink_down(&h, 0);
 	}
-	*ret = h.items;
-	*n = count;
+	if (!err)
+		err = tm_sort(items, (size_t)have, sizeof *items, bigger_first, s, poll);
+	if (err) {
+		free(items);
+		return err;
+	}
+	*ret = items;
+	*n = have < most ? have : most;
 	return NULL;
 }

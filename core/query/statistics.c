@@ -144,8 +144,9 @@ struct tm_error *tm_statistics_make(struct tm_snapshot *s, enum tm_key key, bool
 	if (!err)
 		err = group(s, st, &g, poll);
 	if (!err) {
-		if (g.n)
-			qsort_r(g.rows, (size_t)g.n, sizeof *g.rows, by_size, ranks);
+		err = tm_sort(g.rows, (size_t)g.n, sizeof *g.rows, by_size, ranks, poll);
+	}
+	if (!err) {
 		st->rows = g.rows;
 		st->nrows = g.n;
 		g.rows = NULL;

@@ -86,6 +86,12 @@ struct tm_error *tm_render_csv(const struct tm_report *r, const struct tm_render
 		if (r->columns[k].name)
 			tm_text_printf(t, "%s,", r->columns[k].name);
 	tm_text_puts(t, "schema,complete\n");
+	if (!r->nrows && r->snapshot && !r->snapshot->about.complete) { /* even no rows must say so */
+		for (size_t k = 0; k < r->ncolumns; k++)
+			if (r->columns[k].name)
+				tm_text_putc(t, ',');
+		tm_text_printf(t, "%s,false\n", r->schema);
+	}
 	for (uint64_t i = 0; !err && i < r->nrows; i++) {
 		for (size_t k = 0; k < r->ncolumns; k++) {
 			struct tm_cell c = { 0 };

@@ -155,7 +155,7 @@ static void nothing_gives_no_rows(void **state)
 	assert_rows(s, TM_BY_FILENAME, true, "");
 	assert_rows(s, TM_BY_TRACEBACK, false, "");
 	uint64_t *order, n;
-	ok(tm_traces_biggest(s, 0, &order, &n));
+	ok(tm_traces_biggest(s, 0, NULL, &order, &n));
 	assert_int_equal(n, 0);
 	free(order);
 	ok(tm_traces_at(s, 0, &order, &n));
@@ -242,7 +242,7 @@ static void the_biggest_blocks_come_first(void **state)
 	struct tm_snapshot *s = snap_freeze(&b);
 	for (uint64_t limit = 0; limit < 10; limit++) {
 		uint64_t *order, n;
-		ok(tm_traces_biggest(s, limit, &order, &n));
+		ok(tm_traces_biggest(s, limit, NULL, &order, &n));
 		assert_int_equal(n, limit && limit < 7 ? limit : 7);
 		assert_memory_equal(order, wanted, n * sizeof *order);
 		free(order);
@@ -258,12 +258,12 @@ static void the_biggest_of_many_are_found(void **state)
 		snap_trace(&b, i, i * 7919 % 10007, 0, tb); /* every size once */
 	struct tm_snapshot *s = snap_freeze(&b);
 	uint64_t *order, n;
-	ok(tm_traces_biggest(s, 0, &order, &n));
+	ok(tm_traces_biggest(s, 0, NULL, &order, &n));
 	assert_int_equal(n, 10000);
 	for (uint64_t i = 1; i < n; i++)
 		assert_true(s->traces[order[i]].size < s->traces[order[i - 1]].size);
 	uint64_t *few, nfew;
-	ok(tm_traces_biggest(s, 25, &few, &nfew));
+	ok(tm_traces_biggest(s, 25, NULL, &few, &nfew));
 	assert_int_equal(nfew, 25);
 	assert_memory_equal(few, order, 25 * sizeof *few);
 	free(few);

@@ -507,7 +507,7 @@ static void random_contents_never_crash(void **state)
 					tm_str_statistic(&t, s, &st->rows[i]);
 				tm_statistics_free(st);
 			}
-			ok(tm_traces_biggest(s, 0, &order, &n));
+			ok(tm_traces_biggest(s, 0, NULL, &order, &n));
 			for (uint64_t i = 0; i < n; i++)
 				tm_str_trace(&t, s, &s->traces[order[i]]);
 			free(order);

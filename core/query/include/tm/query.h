@@ -35,8 +35,12 @@ struct tm_error *tm_name_ranks(const struct tm_snapshot *s, uint32_t **ret);
 /* Python's comparison of two Tracebacks: frame by frame from the oldest on, by filename and line. */
 int tm_frames_compare(const struct tm_frame *a, uint32_t na, const struct tm_frame *b, uint32_t nb, const uint32_t *ranks);
 
+/* qsort_r that can be interrupted: N items of SIZE bytes, stable. */
+struct tm_error *tm_sort(void *items, size_t n, size_t size, int (*compare)(const void *a, const void *b, void *ctx), void *ctx,
+	const struct tm_poll *poll);
+
 /* Indices of the LIMIT (0: all) biggest traces, biggest first; ties: domain, address. */
-struct tm_error *tm_traces_biggest(struct tm_snapshot *s, uint64_t limit, uint64_t **ret, uint64_t *n);
+struct tm_error *tm_traces_biggest(struct tm_snapshot *s, uint64_t limit, const struct tm_poll *poll, uint64_t **ret, uint64_t *n);
 
 /*
  * All traces at ADDR, best first: exact starts before blocks that contain it, domain 0 before others, then the smallest.
