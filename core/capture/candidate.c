@@ -287,8 +287,8 @@ static struct tm_error *by_config(struct tm_finder *f, const struct tm_python *p
 	return globals_candidate(f, p, l, TM_BY_SYMBOLS);
 }
 
-/* The first words of the state at every offset of _PyRuntime: config, allocators, tables. */
-static bool state_plausible(struct tm_target *t, const struct tm_layout *l, uint64_t addr)
+/* Do the words at ADDR look like the state: config, allocators, tables? All four tables, or none yet. */
+static bool state_plausible(struct tm_target *t, const struct tm_layout *l, uint64_t addr, bool searched)
 {
 	uint8_t b[256];
 	bool big = t->memory.big;
@@ -306,7 +306,8 @@ static bool state_plausible(struct tm_target *t, const struct tm_layout *l, uint
 			return false;
 		tables++;
 	}
-	return tables == 4;
+	/* Never imported: nothing but a known place tells this from zeroes. */
+	return tables == 4 || (!tables && !searched && tm_load32(b, big) == 0);
 }
 
 static struct tm_error *by_runtime(struct tm_finder *f, const struct tm_python *p, enum tm_source source)
@@ -326,19 +327,16 @@ static struct tm_error *by_runtime(struct tm_finder *f, const struct tm_python *
 			if (h->python >= l->first && h->python <= l->last && (!python || h->python == python) &&
 			    h->word == l->word && (!p->build_known || h->debug == p->debug) &&
 			    (!p->runtime_size || h->offset + l->runtime.sizeof_ <= p->runtime_size) &&
-			    state_plausible(t, l, p->runtime + h->offset))
+			    state_plausible(t, l, p->runtime + h->offset, false))
 				err = tm_add_candidate(f, tm_runtime_candidate(l, p->runtime + h->offset, source, p));
 		}
 		/* Another micro release: the same shape, elsewhere. */
 		uint64_t size = p->runtime_size > MOST_RUNTIME ? 0 : p->runtime_size;
-		for (uint64_t off = 0; !err && f->candidates.n == before && off + l->runtime.sizeof_ <= size; off += l->word)
-			if (state_plausible(t, l, p->runtime + off))
-				err = tm_add_candidate(f, tm_runtime_candidate(l, p->runtime + off, source, p));
-		/* Never imported: no tables yet, only the hint can tell where they would be. */
-		for (size_t k = 0; !err && python && f->candidates.n == before && k < tm_nruntime_hints; k++) {
-			const struct tm_runtime_hint *h = &tm_runtime_hints[k];
-			if (h->python == python && h->word == l->word && p->build_known && h->debug == p->debug)
-				err = tm_add_candidate(f, tm_runtime_candidate(l, p->runtime + h->offset, source, p));
+		for (uint64_t off = 0; !err && f->candidates.n == before && off + l->runtime.sizeof_ <= size; off += l->word) {
+			struct tm_candidate c = tm_runtime_candidate(l, p->runtime + off, source, p);
+			c.searched = true;
+			if (state_plausible(t, l, c.state, true))
+				err = tm_add_candidate(f, c);
 		}
 		if (err)
 			return err;

@@ -16,6 +16,7 @@ struct look {
 	size_t chosen_at; /* among the finder's candidates */
 	bool have_chosen;
 	bool not_tracing; /* some candidate says so positively */
+	bool doubtful;	  /* another one holds traces although it says that it is off */
 	struct tm_state off_state;
 	struct tm_candidate off;
 	size_t others; /* further interpreters in this process that trace, too */
@@ -55,6 +56,7 @@ static struct tm_error *weigh(struct look *l, struct tm_candidate *c, bool want_
 		}
 		l->not_tracing = true;
 	} else {
+		l->doubtful |= j.verdict == TM_DOUBTFUL;
 		tm_text_printf(&l->finder.tried, "%sby %s (layout of %s): %s", l->finder.tried.len ? "; " : "",
 			tm_source_names[c->source], c->layout->pythons, tm_text_str(&j.why));
 	}
@@ -301,7 +303,7 @@ struct tm_error *tm_capture(struct tm_target *t, const struct tm_capture_options
 		s = l.tracing.snapshot;
 		l.tracing.snapshot = NULL;
 		err = describe(&l, &l.chosen, s);
-	} else if (!err && (l.not_tracing || (l.have_chosen && l.tracing.verdict == TM_NOT_TRACING))) {
+	} else if (!err && !l.doubtful && (l.not_tracing || (l.have_chosen && l.tracing.verdict == TM_NOT_TRACING))) {
 		if (!l.not_tracing) { /* it was switched off between two looks */
 			l.off = l.chosen;
 			l.off_state = l.tracing.state;

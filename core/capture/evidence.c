@@ -544,6 +544,43 @@ static struct tm_error *freeze(struct judge *j, struct tm_judgement *ret)
 	return NULL;
 }
 
+/*
+ * A configuration that says "off" is as easily a page of zeroes, or another struct. The tables must say so, too: none yet before
+ * tracemalloc is imported, empty ones after; finalized ones are gone, and nothing follows their pointers.
+ */
+static enum tm_verdict judge_off(struct judge *j, const struct tm_state *s, struct tm_text *why)
+{
+	const uint64_t tables[] = { s->traces, s->tracebacks, s->filenames, s->domains };
+	size_t n = j->c->layout->entry.value == TM_NONE ? 3 : 4;
+	if (!j->c->traces) /* only the configuration is known: the scan has the last word */
+		return TM_NOT_TRACING;
+	if (!s->has_tables) {
+		tm_text_puts(why, "the pointers to its tables are not in the memory at hand");
+		return TM_UNREADABLE;
+	}
+	if (s->initialized == 2)
+		return j->c->searched ? TM_REJECTED : TM_NOT_TRACING;
+	for (size_t i = 0; i < n; i++) {
+		struct tm_table table = { 0 };
+		struct tm_error *err = s->initialized ? tm_table_load(&j->walk, tables[i], &table) : NULL;
+		enum tm_verdict verdict = TM_NOT_TRACING;
+		if (err) {
+			verdict = tm_error_code(err) == TM_ERR_FAULT ? TM_UNREADABLE : TM_REJECTED;
+			tm_text_puts(why, tm_error_message(err));
+			tm_error_free(err);
+		} else if (s->initialized == 0 && tables[i]) {
+			verdict = TM_REJECTED;
+			tm_text_puts(why, "it is not initialized, but has tables");
+		} else if (table.nentries) {
+			verdict = TM_DOUBTFUL;
+			tm_text_printf(why, "its configuration says that tracing is off, but a table holds %" PRIu64 " entries (stopped inside stop(), or damaged)", table.nentries);
+		}
+		if (verdict != TM_NOT_TRACING)
+			return verdict;
+	}
+	return TM_NOT_TRACING;
+}
+
 static struct tm_error *judge(struct judge *j, struct tm_judgement *ret)
 {
 	struct tm_state *s = &ret->state;
@@ -554,7 +591,7 @@ static struct tm_error *judge(struct judge *j, struct tm_judgement *ret)
 		return NULL;
 	}
 	if (s->has_config && !s->tracing) {
-		ret->verdict = TM_NOT_TRACING; /* finalized or stopped: the tables' pointers may dangle, none is followed */
+		ret->verdict = judge_off(j, s, &ret->why);
 		return NULL;
 	}
 	if (!s->has_tables || (!s->has_config && !s->traces)) {

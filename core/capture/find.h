@@ -24,6 +24,7 @@ struct tm_candidate {
 	const struct tm_layout *layout;
 	enum tm_source source;
 	unsigned sources; /* all that led here, as bits */
+	bool searched;	  /* found by its shape, not at a place that was known before */
 	const struct tm_python *python; /* NULL: not known */
 	uint64_t state; /* beginning of the runtime state, for TM_ROOT_RUNTIME */
 	uint64_t config, traces, tracebacks, filenames, domains, traced, peak, lock, empty;
@@ -75,6 +76,7 @@ struct tm_state {
 enum tm_verdict {
 	TM_REJECTED,	/* contradicts itself */
 	TM_UNREADABLE,	/* cannot be judged: its roots are not here */
+	TM_DOUBTFUL,	/* says that it is off, but its tables hold traces */
 	TM_NOT_TRACING, /* positively so */
 	TM_TRACING,
 };

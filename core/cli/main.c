@@ -1,6 +1,7 @@
 /* tm in the shell: argv → command → stdout. The only place that handles signals, prints and exits. */
 #include "tm/command.h"
 #include "tm/number.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,15 +57,15 @@ static bool poll(void *ctx, const char *what, uint64_t done, uint64_t total)
 
 struct output {
 	struct progress *progress;
-	bool failed;
+	int failed; /* errno */
 };
 
 static void write_out(void *ctx, const char *text, size_t len)
 {
 	struct output *o = ctx;
 	clear_progress(o->progress);
-	if (fwrite(text, 1, len, stdout) != len)
-		o->failed = true;
+	if (!o->failed && fwrite(text, 1, len, stdout) != len)
+		o->failed = errno ? errno : EIO;
 }
 
 static int report(struct progress *p, struct tm_error *err)
@@ -97,7 +98,7 @@ static const char *dashed(const char *word)
 int main(int argc, char **argv)
 {
 	struct progress progress = { .terminal = isatty(STDERR_FILENO) };
-	struct output output = { &progress, false };
+	struct output output = { &progress, 0 };
 	struct winsize ws = { 0 };
 	clock_gettime(CLOCK_MONOTONIC, &progress.start);
 	if (isatty(STDOUT_FILENO))
@@ -122,9 +123,11 @@ int main(int argc, char **argv)
 	err = argc > 1 ? tm_session_run(session, argc - 1, (const char *const *)argv + 1) : tm_session_run(session, 1, help);
 	tm_session_close(session);
 	clear_progress(&progress);
-	if (fflush(stdout) || output.failed) {
+	if (fflush(stdout) && !output.failed)
+		output.failed = errno;
+	if (output.failed) {
 		tm_error_free(err);
-		return report(&progress, tm_error_new(TM_ERR_OS, "writing the output failed"));
+		return report(&progress, tm_error_os(output.failed, "writing the output"));
 	}
 	return err ? report(&progress, err) : 0;
 }

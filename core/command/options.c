@@ -92,8 +92,6 @@ struct tm_error *tm_command_find(const char *name, const struct tm_command **ret
 			found = c;
 		}
 		consider(&near, name, c->name);
-		if (c->alias)
-			consider(&near, name, c->alias);
 	}
 	if (found && !ambiguous) {
 		*ret = found;
@@ -108,6 +106,9 @@ struct tm_error *tm_command_find(const char *name, const struct tm_command **ret
 		tm_text_free(&names);
 		return err;
 	}
+	for (const struct tm_command *c = tm_commands; c->name && !near.name; c++)
+		if (c->alias)
+			consider(&near, name, c->alias);
 	if (near.name)
 		return tm_error_new(TM_ERR_USAGE, "unknown command '%s'; did you mean '%s'?", name, near.name);
 	return tm_error_new(TM_ERR_USAGE, "unknown command '%s'; 'tm help' lists them", name);
@@ -244,7 +245,7 @@ struct tm_error *tm_args_parse(const struct tm_session *s, const struct tm_comma
 		else if (options && word[0] == '-' && word[1] && !(word[1] >= '0' && word[1] <= '9'))
 			err = parse_letters(c, word, next, &used, args);
 		else if (args->noperands >= c->most_operands)
-			err = tm_error_new(TM_ERR_USAGE, "'%s' is one word too many; usage: tm %s %s", word, c->name, c->operands);
+			err = tm_error_new(TM_ERR_USAGE, "'%s' is one word too many; usage: tm %s%s%s", word, c->name, *c->operands ? " " : "", c->operands);
 		else
 			args->operands[args->noperands++] = word;
 		if (err)

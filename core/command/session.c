@@ -12,9 +12,16 @@ struct tm_error *tm_session_open(const struct tm_front *front, struct tm_session
 	s->front = *front;
 	const char *format = getenv("TM_FORMAT");
 	static const char *const names[] = { "text", "table", "json", "csv" };
+	bool known = !format || !*format;
 	for (unsigned i = 0; format && i < 4; i++)
-		if (strcmp(format, names[i]) == 0)
+		if (strcmp(format, names[i]) == 0) {
 			s->format = i;
+			known = true;
+		}
+	if (!known) {
+		free(s);
+		return tm_error_new(TM_ERR_USAGE, "TM_FORMAT is text, table, json or csv, not '%s'", format);
+	}
 	*ret = s;
 	return NULL;
 }

@@ -62,6 +62,8 @@ static struct tm_error *open_named(struct tm_session *s, const struct tm_args *a
 {
 	struct stat st;
 	uint64_t pid;
+	if (!*source)
+		return tm_error_new(TM_ERR_NOTFOUND, "SOURCE is empty: no such file");
 	if (!stat(source, &st) || strchr(source, '/'))
 		return open_file(s, args, source, snapshot, target);
 	if (all_digits(source))

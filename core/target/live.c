@@ -15,11 +15,13 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <time.h>
 
 enum {
 	PIECE = 4 << 20,       /* bytes per system call: larger ones keep a stopped target waiting and Ctrl-C deaf */
-	STOP_TIMEOUT_MS = 5000, /* a thread in uninterruptible sleep may not stop at all */
+	ASLEEP_MS = 100,	/* a thread that is found in uninterruptible sleep after this counts as stopped */
+	STOP_TIMEOUT_MS = 1000,
 };
 
 struct thread {
@@ -201,9 +203,14 @@ static struct tm_error *seize(struct tm_target *t, int tid, bool *news)
 	if (!tm_array_reserve(&l->threads, 1))
 		return tm_error_nomem();
 	if (ptrace(PTRACE_SEIZE, tid, 0, 0)) {
-		if (errno == ESRCH)
+		int e = errno;
+		char state = thread_state(l->pid, tid);
+		long tracer = status_field(l->pid, "TracerPid");
+		if (e == ESRCH || !state || strchr("ZXx", state)) /* it ends, or has ended since it was listed */
 			return NULL;
-		return errno == EPERM ? no_permission(l->pid) : tm_error_os(errno, "stopping thread %d", tid);
+		if (tracer > 0 && tracer != getpid())
+			return tm_error_new(TM_ERR_OS, "process %d is held by process %ld just now: try again, or use --no-stop", l->pid, tracer);
+		return e == EPERM ? no_permission(l->pid) : tm_error_os(e, "stopping thread %d", tid);
 	}
 	l->threads.items[l->threads.n++] = (struct thread) { .tid = tid };
 	*news = true;
@@ -221,7 +228,8 @@ static double now_ms(void)
 
 static struct tm_error *await(struct tm_target *t, struct thread *th)
 {
-	double until = now_ms() + STOP_TIMEOUT_MS;
+	struct live *l = t->impl;
+	double start = now_ms();
 	for (int spins = 0;; spins++) {
 		int status;
 		pid_t r = waitpid(th->tid, &status, __WALL | WNOHANG);
@@ -239,9 +247,11 @@ static struct tm_error *await(struct tm_target *t, struct thread *th)
 			sched_yield();
 			continue;
 		}
-		if (now_ms() > until)
-			return tm_error_new(TM_ERR_OS, "thread %d does not stop (uninterruptible sleep?); --no-stop reads anyway",
-				th->tid);
+		/* In uninterruptible sleep it sits in the kernel and changes nothing; it stops when it wakes up. */
+		if (now_ms() > start + ASLEEP_MS && thread_state(l->pid, th->tid) == 'D')
+			return NULL;
+		if (now_ms() > start + STOP_TIMEOUT_MS)
+			return tm_error_new(TM_ERR_OS, "thread %d does not stop; --no-stop reads anyway", th->tid);
 		struct tm_error *err = tm_poll(&t->poll, "stopping", 0, 0);
 		if (err)
 			return err;
@@ -258,7 +268,7 @@ static struct tm_error *resume(struct tm_target *t)
 			continue;
 		if (!th->stopped) /* cannot detach a running thread: make it stop, shortly */
 			tm_error_free(await(t, th));
-		if (!th->gone)
+		if (th->stopped && !th->gone) /* one that sleeps on is let go when this process ends */
 			ptrace(PTRACE_DETACH, th->tid, 0, (void *)(intptr_t)th->signal);
 	}
 	if (l)

@@ -253,8 +253,10 @@ static inline __attribute__((always_inline)) struct tm_error *run(struct run *r,
 		if (__builtin_expect(t->bad + t->bad_hash > HOPELESS, 0) && t->bad + t->bad_hash > t->walked / 2)
 			return tm_error_new(TM_ERR_CORRUPT, "most entries of the table at 0x%llx cannot be right",
 				(unsigned long long)r->table->addr);
-		if (t->walked + r->work - polled >= 1 << 17) {
-			polled = t->walked + r->work;
+		/* A page that has to be fetched counts for what it costs. */
+		uint64_t work = t->walked + r->work + (r->w->target->memory.filled >> 6);
+		if (work - polled >= 1 << 17) {
+			polled = work;
 			err = tm_poll(&r->w->poll, "reading traces", t->walked, r->table->nentries);
 			if (err)
 				return err;

@@ -290,9 +290,14 @@ static void the_environment_gives_the_format_unless_an_option_does(void **state)
 		ok(parse("statistics", &a, "--format", "table"));
 		assert_int_equal(a.format, TM_FORMAT_TABLE);
 	}
+	struct tm_session *none = NULL;
 	setenv("TM_FORMAT", "nonsense", 1);
+	fails(tm_session_open(&(struct tm_front) { .out = { write_out, &out } }, &none), TM_ERR_USAGE, "not 'nonsense'");
+	assert_null(none);
+	setenv("TM_FORMAT", "", 1);
 	ok(parse("statistics", &a, "x"));
 	assert_int_equal(a.format, TM_FORMAT_TEXT);
+	unsetenv("TM_FORMAT");
 }
 
 /* ---- commands on a core ---- */
