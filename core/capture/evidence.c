@@ -69,7 +69,8 @@ static bool traceback_id(void *ctx, uint64_t addr, uint32_t *ret)
 /* The sums become the tallies that the snapshot keeps. */
 static struct tm_error *settle(struct judge *j)
 {
-	if (!tm_array_reserve(&j->b.tallies, j->sums.used))
+	if (!tm_array_reserve(&j->b.tallies, j->sums.used) || !tm_array_reserve(&j->addrs, j->sums.used) ||
+	    (!j->sums.id && !tm_map_reserve(&j->ids, j->sums.used)))
 		return tm_error_nomem();
 	for (size_t i = 0; i < j->sums.nslots; i++) {
 		const struct tm_slot *s = &j->sums.slots[i];
@@ -628,6 +629,7 @@ struct tm_error *tm_judge(struct tm_finder *f, const struct tm_candidate *c, boo
 	tm_walk_init(&j.walk, f->target, c->layout);
 	tm_tracebacks_init(&j.read, f->target, c->layout);
 	if (want_traces) {
+		j.read.lean = true;
 		j.sums.id = traceback_id;
 		j.sums.ctx = &j;
 	}

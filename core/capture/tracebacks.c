@@ -14,9 +14,13 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 29;
 }
 
-static bool map_grow(struct tm_map *m)
+bool tm_map_reserve(struct tm_map *m, size_t n)
 {
-	struct tm_map bigger = { .n = m->n, .nslots = m->nslots ? m->nslots * 2 : 1024 };
+	struct tm_map bigger = { .n = m->n, .nslots = m->nslots ? m->nslots : 1024 };
+	while ((m->n + n) * 2 > bigger.nslots)
+		bigger.nslots *= 2;
+	if (bigger.nslots == m->nslots)
+		return true;
 	bigger.slots = calloc(bigger.nslots, sizeof *bigger.slots);
 	if (!bigger.slots)
 		return false;
@@ -35,7 +39,7 @@ static bool map_grow(struct tm_map *m)
 
 struct tm_known *tm_map_find(struct tm_map *m, uint64_t addr)
 {
-	if ((m->n + 1) * 2 > m->nslots && !map_grow(m))
+	if ((m->n + 1) * 2 > m->nslots && !tm_map_reserve(m, m->n + 1))
 		return NULL;
 	size_t k = mix(addr) & (m->nslots - 1);
 	while (m->slots[k].id && m->slots[k].addr != addr)
@@ -252,7 +256,7 @@ static void move(struct tm_tracebacks *t, struct tm_tracebacks *part)
 
 struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, size_t n, size_t kept)
 {
-	size_t nparts = n < PARALLEL ? 1 : tm_threads_for(t->walk.target);
+	size_t nparts = n < PARALLEL || t->lean ? 1 : tm_threads_for(t->walk.target);
 	if (nparts < 2)
 		return read_all(t, addrs, n, kept);
 	struct part *parts = calloc(nparts, sizeof *parts);

@@ -15,6 +15,8 @@ struct tm_map {
 
 /* The place of ADDR, free (id 0) when it is not there: to add it, fill the place in and count n up. NULL: out of memory. */
 struct tm_known *tm_map_find(struct tm_map *m, uint64_t addr);
+/* Room for N more without growing; false when memory is short. */
+bool tm_map_reserve(struct tm_map *m, size_t n);
 void tm_map_prefetch(const struct tm_map *m, uint64_t addr);
 
 /* A filename of the target. */
@@ -32,6 +34,7 @@ struct tm_tracebacks {
 	/* given */
 	struct tm_walk walk;
 	uint32_t limit;	       /* frames that a traceback can have; 0: not known */
+	bool lean;	       /* memory counts more than time: no second copy, not even for a moment */
 	uint64_t unknown_name; /* address of 3.15's "<unknown>", a literal of the program, so perhaps not in the core; or 0 */
 	/* read */
 	struct tm_intern names;

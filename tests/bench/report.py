@@ -7,7 +7,7 @@ BARE_FACTOR = 1.3
 EXTRA_SECONDS = {"symbol": 0.03, "scan": 0.15}  # by what leads to the tables
 PAUSE_RATIO = 0.15
 SNAPSHOT_BYTES_PER_TRACE = 28
-STATISTICS_BYTES_PER_TRACEBACK = 128  # and none per trace
+STATISTICS_BYTES_PER_TRACEBACK = 512  # and none per trace
 
 
 SPEED = """
