@@ -140,7 +140,7 @@ static bool read_cookie(struct tm_target *t, uint64_t addr, struct tm_python *p)
 		return false;
 	uint64_t version = tm_load64(b + TM_COOKIE_VERSION, big), ft = tm_load64(b + TM_COOKIE_FREE_THREADED, big);
 	uint64_t size = tm_load64(b + TM_COOKIE_RUNTIME_SIZE, big);
-	if (version >> 24 != 3 || version < 0x030d0000 || ft > 1 || size < 1024 || size > MOST_RUNTIME)
+	if (version >> 24 != 3 || version < TM_COOKIE_SINCE || ft > 1 || size < 1024 || size > MOST_RUNTIME)
 		return false;
 	p->runtime = addr;
 	p->runtime_size = size;

@@ -1,69 +1,29 @@
 /* tm traceback */
-#include "args.h"
+#include "blocks.h"
 #include <stdlib.h>
 
 struct found {
+	struct tm_blocks blocks;
 	const struct tm_args *args;
-	uint64_t addr;
-	const uint64_t *order;
 	bool is_object;
 	struct tm_object object;
 };
 
-static const struct tm_trace *row_of(const struct tm_report *r, uint64_t row)
-{
-	return &r->snapshot->traces[((const struct found *)r->data)->order[row]];
-}
-
-static void get_address(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	*c = (struct tm_cell) { .kind = TM_CELL_ADDRESS, .number = row_of(r, row)->address };
-}
-
-static void get_offset(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	*c = (struct tm_cell) { .kind = TM_CELL_COUNT,
-		.number = ((const struct found *)r->data)->addr - row_of(r, row)->address };
-}
-
-static void get_size(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	*c = (struct tm_cell) { .kind = TM_CELL_SIZE, .number = row_of(r, row)->size };
-}
-
-static void get_domain(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	*c = (struct tm_cell) { .kind = TM_CELL_COUNT, .number = row_of(r, row)->domain };
-}
-
-static void get_total_nframe(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	uint32_t n = r->snapshot->tracebacks[row_of(r, row)->traceback].total_nframe;
-	if (r->snapshot->about.has_total_nframe && n)
-		*c = (struct tm_cell) { .kind = TM_CELL_COUNT, .number = n };
-}
-
-static void get_frames(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	const struct tm_traceback *tb = &r->snapshot->tracebacks[row_of(r, row)->traceback];
-	*c = (struct tm_cell) { .kind = TM_CELL_FRAMES, .frames = r->snapshot->frames + tb->first, .nframe = tb->nframe };
-}
-
 static const struct tm_column columns[] = {
-	{ "address", "Block", true, get_address },
-	{ "size", "Size", true, get_size },
-	{ "domain", "Domain", true, get_domain },
-	{ "offset", "Offset", true, get_offset },
-	{ "total_nframe", NULL, true, get_total_nframe },
-	{ "traceback", "Where", false, get_frames },
+	{ "address", "Block", true, tm_block_address },
+	{ "size", "Size", true, tm_block_size },
+	{ "domain", "Domain", true, tm_block_domain },
+	{ "offset", "Offset", true, tm_block_offset },
+	{ "total_nframe", NULL, true, tm_block_total_nframe },
+	{ "traceback", "Where", false, tm_block_frames },
 };
 
 static void str(const struct tm_report *r, uint64_t row, struct tm_text *out)
 {
 	const struct found *f = r->data;
-	const struct tm_trace *t = row_of(r, row);
+	const struct tm_trace *t = tm_block(r, row);
 	const struct tm_traceback *tb = &r->snapshot->tracebacks[t->traceback];
-	uint64_t offset = f->addr - t->address;
+	uint64_t offset = f->blocks.addr - t->address;
 	tm_text_printf(out, "# block 0x%llx, ", (unsigned long long)t->address);
 	tm_text_size(out, tm_divide(t->size, 1), false);
 	if (t->domain)
@@ -103,14 +63,14 @@ static struct tm_error *show(struct tm_session *s, const struct tm_args *args, s
 	uint64_t addr)
 {
 	uint64_t *order = NULL, n = 0;
-	struct found f = { .args = args, .addr = addr };
+	struct found f = { .args = args, .blocks.addr = addr };
 	f.is_object = target && tm_object_at(target, snap->about.python_minor, addr, &f.object);
 	struct tm_error *err = tm_traces_at(snap, addr, &order, &n);
 	if (!err && !n)
 		err = tm_error_new(TM_ERR_NOTFOUND, "no traced block at 0x%llx: it was allocated before tracing began, is free, or is not Python's%s",
 			(unsigned long long)addr, snap->about.complete ? "" : "; the snapshot is incomplete, too");
 	if (!err) {
-		f.order = order;
+		f.blocks.order = order;
 		const struct tm_fact facts[] = { { "address", { .kind = TM_CELL_ADDRESS, .number = addr } },
 			{ "object", { .kind = TM_CELL_BOOL, .number = f.is_object } }, { 0 } };
 		struct tm_report r = { .schema = "tm.traceback/1", .snapshot = snap, .facts = facts, .columns = columns,

@@ -1,52 +1,18 @@
 /* tm traces */
-#include "args.h"
+#include "blocks.h"
 #include <stdlib.h>
 
-static const struct tm_trace *row_of(const struct tm_report *r, uint64_t row)
-{
-	return &r->snapshot->traces[((const uint64_t *)r->data)[row]];
-}
-
-static void get_address(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	if (r->snapshot->about.has_addresses)
-		*c = (struct tm_cell) { .kind = TM_CELL_ADDRESS, .number = row_of(r, row)->address };
-}
-
-static void get_domain(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	*c = (struct tm_cell) { .kind = TM_CELL_COUNT, .number = row_of(r, row)->domain };
-}
-
-static void get_size(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	*c = (struct tm_cell) { .kind = TM_CELL_SIZE, .number = row_of(r, row)->size };
-}
-
-static void get_total_nframe(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	uint32_t n = r->snapshot->tracebacks[row_of(r, row)->traceback].total_nframe;
-	if (r->snapshot->about.has_total_nframe && n)
-		*c = (struct tm_cell) { .kind = TM_CELL_COUNT, .number = n };
-}
-
-static void get_frames(const struct tm_report *r, uint64_t row, struct tm_cell *c)
-{
-	const struct tm_traceback *tb = &r->snapshot->tracebacks[row_of(r, row)->traceback];
-	*c = (struct tm_cell) { .kind = TM_CELL_FRAMES, .frames = r->snapshot->frames + tb->first, .nframe = tb->nframe };
-}
-
 static const struct tm_column columns[] = {
-	{ "size", "Size", true, get_size },
-	{ "address", "Address", true, get_address },
-	{ "domain", "Domain", true, get_domain },
-	{ "total_nframe", NULL, true, get_total_nframe },
-	{ "traceback", "Where", false, get_frames },
+	{ "size", "Size", true, tm_block_size },
+	{ "address", "Address", true, tm_block_address },
+	{ "domain", "Domain", true, tm_block_domain },
+	{ "total_nframe", NULL, true, tm_block_total_nframe },
+	{ "traceback", "Where", false, tm_block_frames },
 };
 
 static void str(const struct tm_report *r, uint64_t row, struct tm_text *out)
 {
-	tm_str_trace(out, r->snapshot, row_of(r, row));
+	tm_str_trace(out, r->snapshot, tm_block(r, row));
 }
 
 struct tm_error *tm_run_traces(struct tm_session *s, const struct tm_args *args)
@@ -77,7 +43,7 @@ struct tm_error *tm_run_traces(struct tm_session *s, const struct tm_args *args)
 		const struct tm_fact facts[] = { { "total", { .kind = TM_CELL_FACTS, .facts = total } }, { 0 } };
 		struct tm_report r = { .schema = "tm.traces/1", .snapshot = snap, .facts = facts,
 			.heading = tm_text_str(&title), .columns = columns, .ncolumns = sizeof columns / sizeof *columns,
-			.nrows = shown, .data = order, .str = str };
+			.nrows = shown, .data = &(struct tm_blocks) { .order = order }, .str = str };
 		err = tm_text_error(&title);
 		if (!err)
 			err = tm_args_render(s, args, &r);

@@ -109,6 +109,7 @@ enum {
 	TM_COOKIE_RUNTIME_SIZE = 24,
 };
 #define TM_COOKIE "xdebugpy"
+#define TM_COOKIE_SINCE 0x030d0000u /* PY_VERSION_HEX of the first release that has it */
 
 enum tm_type_flag { /* tp_flags, the same in all versions */
 	TM_TPFLAG_READY = 1u << 12,
