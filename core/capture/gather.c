@@ -4,8 +4,11 @@
  */
 #include "gather.h"
 #include "threads.h"
+#include <string.h>
+#include <sys/mman.h>
 
 enum {
+	LARGE_PAGE = 2 << 20,
 	PARALLEL = 200000, /* entries from which on threads pay */
 };
 
@@ -22,17 +25,27 @@ static size_t slot_of(const struct tm_gather *g, uint64_t traceback, uint32_t do
 	return (size_t)(x ^ x >> 29) & (g->nslots - 1);
 }
 
+/* Hit at random, so in few large pages; written at once, because a page that is read first faults twice. */
+static struct tm_slot *new_slots(size_t n)
+{
+	size_t size = n * sizeof(struct tm_slot);
+	struct tm_slot *slots = aligned_alloc(size < LARGE_PAGE ? TM_PAGE : LARGE_PAGE, size);
+	if (!slots)
+		return NULL;
+	if (size >= LARGE_PAGE)
+		madvise(slots, size, MADV_HUGEPAGE);
+	memset(slots, 0, size);
+	return slots;
+}
+
 static bool grow(struct tm_gather *g)
 {
 	struct tm_gather bigger = { .nslots = g->nslots ? g->nslots * 2 : 4096 };
 	while (bigger.nslots < 2 * g->expected) /* growing while other threads walk stops them, for the kernel's page tables' sake */
 		bigger.nslots *= 2;
-	bigger.slots = calloc(bigger.nslots, sizeof *bigger.slots);
+	bigger.slots = new_slots(bigger.nslots);
 	if (!bigger.slots)
 		return false;
-	/* A page that is read before it is written costs an interrupt on every processor that the threads run on. */
-	for (size_t i = 0; i < bigger.nslots; i += TM_PAGE / sizeof *bigger.slots)
-		*(volatile uint32_t *)&bigger.slots[i].count = 0;
 	for (size_t i = 0; i < g->nslots; i++) {
 		if (!g->slots[i].count)
 			continue;

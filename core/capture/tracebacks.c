@@ -67,7 +67,6 @@ void tm_tracebacks_deinit(struct tm_tracebacks *t)
 	tm_array_free(&t->tracebacks);
 	tm_array_free(&t->hashes);
 	tm_array_free(&t->filenames);
-	tm_array_free(&t->scratch);
 	free(t->known.slots);
 	t->known = (struct tm_map) { 0 };
 }
@@ -95,12 +94,8 @@ static bool read_filename(struct tm_tracebacks *t, uint64_t addr)
 	return f.id != UINT32_MAX && tm_array_push(&t->filenames, f);
 }
 
-/* The filename at ADDR; NULL: out of memory. */
-static const struct tm_filename_seen *filename(struct tm_tracebacks *t, uint64_t addr)
+static __attribute__((noinline)) const struct tm_filename_seen *look_up(struct tm_tracebacks *t, uint64_t addr, struct tm_known *recent)
 {
-	struct tm_known *recent = &t->recent[mix(addr) % TM_RECENT_NAMES];
-	if (recent->id && recent->addr == addr)
-		return &t->filenames.items[recent->id - 1];
 	struct tm_known *k = tm_map_find(&t->known, addr);
 	if (!k)
 		return NULL;
@@ -112,6 +107,13 @@ static const struct tm_filename_seen *filename(struct tm_tracebacks *t, uint64_t
 	}
 	*recent = *k;
 	return &t->filenames.items[k->id - 1];
+}
+
+/* The filename at ADDR; NULL: out of memory. */
+static inline const struct tm_filename_seen *filename(struct tm_tracebacks *t, uint64_t addr)
+{
+	struct tm_known *recent = &t->recent[mix(addr) % TM_RECENT_NAMES];
+	return recent->id && recent->addr == addr ? &t->filenames.items[recent->id - 1] : look_up(t, addr, recent);
 }
 
 /* Stands for a traceback that is not there: its blocks still count. */
@@ -127,21 +129,22 @@ static bool take_frames(struct tm_tracebacks *t, uint64_t addr, const struct tm_
 	uint64_t first = t->frames.n;
 	size_t step = t->walk.layout->frame.sizeof_;
 	bool checkable = true;
-	t->scratch.n = 0;
-	if (!tm_array_reserve(&t->scratch, tb->nframe) || (keep && !tm_array_reserve(&t->frames, tb->nframe)))
+	struct tm_traceback_hash hash = tm_traceback_hash_begin(tb->nframe);
+	if (keep && !tm_array_reserve(&t->frames, tb->nframe))
 		return false;
 	for (uint32_t i = 0; i < tb->nframe; i++) {
 		const uint8_t *frame = tb->frames + (size_t)i * step;
 		const struct tm_filename_seen *f = filename(t, tm_frame_filename(&t->walk, frame));
 		if (!f)
 			return false;
-		t->scratch.items[i] = f->hash;
+		uint32_t lineno = tm_frame_lineno(&t->walk, frame);
+		tm_traceback_hash_frame(&hash, f->hash, lineno);
 		checkable &= f->has_hash;
 		if (keep)
-			t->frames.items[t->frames.n++] = (struct tm_frame) { f->id, tm_frame_lineno(&t->walk, frame) };
+			t->frames.items[t->frames.n++] = (struct tm_frame) { f->id, lineno };
 	}
 	t->nread++;
-	if (checkable && tm_traceback_hash(&t->walk, tb, t->scratch.items) != tb->hash) {
+	if (checkable && tm_traceback_hash_end(&t->walk, tb, &hash) != tb->hash) {
 		t->wrong++;
 		t->wrong_at = addr;
 	}

@@ -28,7 +28,7 @@ struct tm_filename_seen {
 	bool odd;	      /* has a NUL in its midst */
 };
 
-enum { TM_RECENT_NAMES = 256 };
+enum { TM_RECENT_NAMES = 2048 };
 
 struct tm_tracebacks {
 	/* given */
@@ -48,7 +48,6 @@ struct tm_tracebacks {
 	/* its own */
 	struct tm_map known;
 	struct tm_known recent[TM_RECENT_NAMES]; /* most frames are of a few files */
-	TM_ARRAY(uint64_t) scratch;
 };
 
 void tm_tracebacks_init(struct tm_tracebacks *t, struct tm_target *target, const struct tm_layout *layout);

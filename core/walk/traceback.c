@@ -66,28 +66,19 @@ void tm_walk_traceback_prefetch(struct tm_walk *w, uint64_t addr)
 		__builtin_prefetch(p + i);
 }
 
-uint64_t tm_frame_filename(const struct tm_walk *w, const uint8_t *frame)
+uint64_t tm_traceback_hash_end(const struct tm_walk *w, const struct tm_raw_traceback *tb, const struct tm_traceback_hash *h)
 {
-	return tm_load_word(frame + w->layout->frame.filename, w->layout->word, w->target->memory.big);
-}
-
-uint32_t tm_frame_lineno(const struct tm_walk *w, const uint8_t *frame)
-{
-	return tm_load32(frame + w->layout->frame.lineno, w->target->memory.big);
+	uint64_t x = h->x;
+	if (w->layout->traceback.total_nframe != TM_NONE)
+		x ^= tb->total_nframe;
+	x += 97531;
+	return w->layout->word == 4 ? (uint32_t)x : x;
 }
 
 uint64_t tm_traceback_hash(const struct tm_walk *w, const struct tm_raw_traceback *tb, const uint64_t *filename_hashes)
 {
-	const struct tm_layout *l = w->layout;
-	uint64_t x = 0x345678, mult = 1000003;
-	for (uint32_t i = 0; i < tb->nframe; i++) {
-		uint64_t len = tb->nframe - 1 - i;
-		uint64_t y = filename_hashes[i] ^ tm_frame_lineno(w, tb->frames + (size_t)i * l->frame.sizeof_);
-		x = (x ^ y) * mult;
-		mult += 82520 + 2 * len;
-	}
-	if (l->traceback.total_nframe != TM_NONE)
-		x ^= tb->total_nframe;
-	x += 97531;
-	return l->word == 4 ? (uint32_t)x : x;
+	struct tm_traceback_hash h = tm_traceback_hash_begin(tb->nframe);
+	for (uint32_t i = 0; i < tb->nframe; i++)
+		tm_traceback_hash_frame(&h, filename_hashes[i], tm_frame_lineno(w, tb->frames + (size_t)i * w->layout->frame.sizeof_));
+	return tm_traceback_hash_end(w, tb, &h);
 }

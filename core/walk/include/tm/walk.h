@@ -4,6 +4,7 @@
  */
 #ifndef TM_WALK_H
 #define TM_WALK_H
+#include "tm/bytes.h"
 #include "tm/layout.h"
 #include "tm/target.h"
 #include "tm/text.h"
@@ -96,9 +97,30 @@ struct tm_raw_traceback {
 enum tm_seen tm_walk_traceback(struct tm_walk *w, uint64_t addr, struct tm_raw_traceback *ret);
 /* Brings the traceback at ADDR towards the cache. */
 void tm_walk_traceback_prefetch(struct tm_walk *w, uint64_t addr);
-uint64_t tm_frame_filename(const struct tm_walk *w, const uint8_t *frame);
-uint32_t tm_frame_lineno(const struct tm_walk *w, const uint8_t *frame);
-/* The hash that CPython stored, from the frames: HASH_OF gives the hash of a frame's filename. */
+static inline uint64_t tm_frame_filename(const struct tm_walk *w, const uint8_t *frame)
+{
+	return tm_load_word(frame + w->layout->frame.filename, w->layout->word, w->target->memory.big);
+}
+static inline uint32_t tm_frame_lineno(const struct tm_walk *w, const uint8_t *frame)
+{
+	return tm_load32(frame + w->layout->frame.lineno, w->target->memory.big);
+}
+
+/* The hash that CPython stored, again from the frames: begin, each frame from the newest on, end. */
+struct tm_traceback_hash {
+	uint64_t x, mult;
+	uint32_t left;
+};
+static inline struct tm_traceback_hash tm_traceback_hash_begin(uint32_t nframe)
+{
+	return (struct tm_traceback_hash) { 0x345678, 1000003, nframe };
+}
+static inline void tm_traceback_hash_frame(struct tm_traceback_hash *h, uint64_t filename_hash, uint32_t lineno)
+{
+	h->x = (h->x ^ (filename_hash ^ lineno)) * h->mult;
+	h->mult += 82520 + 2 * (uint64_t)--h->left;
+}
+uint64_t tm_traceback_hash_end(const struct tm_walk *w, const struct tm_raw_traceback *tb, const struct tm_traceback_hash *h);
 uint64_t tm_traceback_hash(const struct tm_walk *w, const struct tm_raw_traceback *tb, const uint64_t *filename_hashes);
 
 /* A str object as UTF-8 with surrogates; RET is appended to. HASH (may be NULL): the hash it caches. */
