@@ -41,7 +41,7 @@ static struct tm_slot *new_slots(size_t n)
 static bool grow(struct tm_gather *g)
 {
 	struct tm_gather bigger = { .nslots = g->nslots ? g->nslots * 2 : 4096 };
-	while (bigger.nslots < 2 * g->expected) /* growing while other threads walk stops them, for the kernel's page tables' sake */
+	while (bigger.nslots < g->expected) /* growing while other threads walk stops them, for the kernel's page tables' sake */
 		bigger.nslots *= 2;
 	bigger.slots = new_slots(bigger.nslots);
 	if (!bigger.slots)
@@ -71,7 +71,7 @@ static struct tm_slot *probe(const struct tm_gather *g, uint64_t traceback, uint
 /* The slot of a traceback and domain that was not seen before; NULL: out of memory. */
 static struct tm_slot *first_seen(struct tm_gather *g, uint64_t traceback, uint32_t domain)
 {
-	if ((g->used + 1) * 2 > g->nslots && !grow(g))
+	if ((g->used + 1) * 4 > g->nslots * 3 && !grow(g)) /* three quarters full: fewer slots, more of them in the cache */
 		return NULL;
 	struct tm_slot *s = probe(g, traceback, domain);
 	*s = (struct tm_slot) { .traceback = traceback, .domain = domain };
