@@ -30,7 +30,7 @@ struct judge {
 	struct tm_tracebacks read;
 	struct tm_map ids;		  /* of the tracebacks that blocks refer to */
 	TM_ARRAY(uint64_t) addrs;	  /* of tracebacks: those by id, then those that only the table lists */
-	TM_ARRAY(uint64_t) entry_hashes;  /* beside them: what the table's entry says */
+	TM_ARRAY(uint32_t) filed;	  /* beside them: the hash in the table's entry, folded; 0: not listed */
 	size_t nreferred;
 	size_t not_null; /* entries of the table of tracebacks with a value, which none has */
 	TM_ARRAY(struct tm_table_facts) tables;
@@ -96,7 +96,7 @@ static struct tm_error *list_tracebacks(void *ctx, const struct tm_entry *e, siz
 	struct judge *j = ctx;
 	for (size_t i = 0; i < n; i++)
 		tm_map_prefetch(&j->ids, e[i].key);
-	if (!tm_array_reserve(&j->addrs, n) || !tm_array_reserve(&j->entry_hashes, n))
+	if (!tm_array_reserve(&j->addrs, n) || !tm_array_reserve(&j->filed, n))
 		return tm_error_nomem();
 	for (size_t i = 0; i < n; i++) {
 		struct tm_known *k = tm_map_find(&j->ids, e[i].key);
@@ -109,12 +109,12 @@ static struct tm_error *list_tracebacks(void *ctx, const struct tm_entry *e, siz
 				return tm_error_new(TM_ERR_CORRUPT, "a table of something else than tracebacks");
 		}
 		if (k->id) {
-			j->entry_hashes.items[k->id - 1] = e[i].hash;
+			j->filed.items[k->id - 1] = tm_fold(e[i].hash);
 			j->listed++;
 			continue;
 		}
 		j->addrs.items[j->addrs.n++] = e[i].key;
-		j->entry_hashes.items[j->entry_hashes.n++] = e[i].hash;
+		j->filed.items[j->filed.n++] = tm_fold(e[i].hash);
 	}
 	return NULL;
 }
@@ -126,11 +126,11 @@ static struct tm_error *take_tracebacks(struct judge *j, const struct tm_state *
 	const struct tm_layout *l = j->c->layout;
 	uint64_t empty = j->c->empty;
 	j->nreferred = j->addrs.n;
-	if (!tm_array_reserve(&j->entry_hashes, j->nreferred))
+	if (!tm_array_reserve(&j->filed, j->nreferred))
 		return tm_error_nomem();
 	if (j->nreferred)
-		memset(j->entry_hashes.items, 0, j->nreferred * sizeof *j->entry_hashes.items);
-	j->entry_hashes.n = j->nreferred;
+		memset(j->filed.items, 0, j->nreferred * sizeof *j->filed.items);
+	j->filed.n = j->nreferred;
 	struct tm_error *err = walk_keys(j, "tracebacks", s->tracebacks, list_tracebacks);
 	if (err)
 		return err;
@@ -140,13 +140,9 @@ static struct tm_error *take_tracebacks(struct judge *j, const struct tm_state *
 	if (empty && l->filename_kind == TM_FILENAME_BYTES &&
 	    (!l->runtime.empty_is_pointer || tm_memory_word(&j->f->target->memory, empty, &empty)))
 		tm_memory_word(&j->f->target->memory, empty + l->traceback.frames + l->frame.filename, &j->read.unknown_name);
-	err = tm_tracebacks_read(&j->read, j->addrs.items, j->addrs.n, j->nreferred);
-	for (size_t i = 0; !err && i < j->addrs.n; i++)
-		/* The hash in the entry is a second copy of the one in the traceback. */
-		if (j->entry_hashes.items[i] && j->read.hashes.items[i] && j->entry_hashes.items[i] != j->read.hashes.items[i]) {
-			j->others.bad_hash++;
-			j->others.bad_at = j->addrs.items[i];
-		}
+	err = tm_tracebacks_read(&j->read, j->addrs.items, j->filed.items, j->addrs.n, j->nreferred);
+	j->others.bad_hash += j->read.misfiled;
+	j->others.bad_at = j->read.misfiled ? j->read.misfiled_at : j->others.bad_at;
 	for (size_t i = 0; !err && i < j->read.filenames.n; i++) {
 		const struct tm_filename_seen *f = &j->read.filenames.items[i];
 		j->names_odd += f->odd;
@@ -640,7 +636,7 @@ struct tm_error *tm_judge(struct tm_finder *f, const struct tm_candidate *c, boo
 	tm_tracebacks_deinit(&j.read);
 	free(j.ids.slots);
 	tm_array_free(&j.addrs);
-	tm_array_free(&j.entry_hashes);
+	tm_array_free(&j.filed);
 	tm_array_free(&j.tables);
 	if (err)
 		tm_judgement_deinit(ret);

@@ -65,7 +65,6 @@ void tm_tracebacks_deinit(struct tm_tracebacks *t)
 	tm_intern_free(&t->names);
 	tm_array_free(&t->frames);
 	tm_array_free(&t->tracebacks);
-	tm_array_free(&t->hashes);
 	tm_array_free(&t->filenames);
 	free(t->known.slots);
 	t->known = (struct tm_map) { 0 };
@@ -155,15 +154,17 @@ static bool take_frames(struct tm_tracebacks *t, uint64_t addr, const struct tm_
 	return !keep || tm_array_push(&t->tracebacks, ((struct tm_traceback) { first, tb->nframe, tb->total_nframe }));
 }
 
-static bool take(struct tm_tracebacks *t, uint64_t addr, bool keep)
+static bool take(struct tm_tracebacks *t, uint64_t addr, uint32_t filed, bool keep)
 {
 	struct tm_raw_traceback tb;
 	enum tm_seen seen = tm_walk_traceback(&t->walk, addr, &tb);
 	/* A wrong candidate must not cost more than a right one: nothing loops over a length that cannot be. */
 	if (seen == TM_SEEN && t->limit && tb.nframe > t->limit)
 		seen = TM_SEEN_BAD;
-	if (!tm_array_push(&t->hashes, seen == TM_SEEN ? tb.hash : 0))
-		return false;
+	if (seen == TM_SEEN && filed && filed != tm_fold(tb.hash)) {
+		t->misfiled++;
+		t->misfiled_at = addr;
+	}
 	if (seen == TM_SEEN)
 		return take_frames(t, addr, &tb, keep);
 	if (seen == TM_SEEN_MISSING) {
@@ -176,13 +177,13 @@ static bool take(struct tm_tracebacks *t, uint64_t addr, bool keep)
 	return !keep || stand_in(t, seen == TM_SEEN_MISSING ? "<missing>" : "<unreadable>");
 }
 
-static struct tm_error *read_all(struct tm_tracebacks *t, const uint64_t *addrs, size_t n, size_t kept)
+static struct tm_error *read_all(struct tm_tracebacks *t, const uint64_t *addrs, const uint32_t *filed, size_t n, size_t kept)
 {
 	enum { AHEAD = 16 };
 	for (size_t i = 0; i < n; i++) {
 		if (i + AHEAD < n)
 			tm_walk_traceback_prefetch(&t->walk, addrs[i + AHEAD]);
-		if (!take(t, addrs[i], i < kept))
+		if (!take(t, addrs[i], filed[i], i < kept))
 			return tm_error_nomem();
 		if (t->bad + t->wrong > HOPELESS && t->bad + t->wrong > t->nread / 2)
 			return tm_error_new(TM_ERR_CORRUPT, "most tracebacks contradict themselves");
@@ -198,21 +199,21 @@ static struct tm_error *read_all(struct tm_tracebacks *t, const uint64_t *addrs,
 struct part {
 	struct tm_tracebacks t;
 	const uint64_t *addrs;
+	const uint32_t *filed;
 	size_t n, kept;
 };
 
 static struct tm_error *work(void *ctx)
 {
 	struct part *p = ctx;
-	return read_all(&p->t, p->addrs, p->n, p->kept);
+	return read_all(&p->t, p->addrs, p->filed, p->n, p->kept);
 }
 
 /* PART's tracebacks follow T's. */
 static bool append(struct tm_tracebacks *t, const struct tm_tracebacks *part)
 {
 	uint32_t *ids = malloc((part->names.n + 1) * sizeof *ids);
-	bool ok = ids && tm_array_reserve(&t->frames, part->frames.n) && tm_array_reserve(&t->tracebacks, part->tracebacks.n) &&
-		tm_array_reserve(&t->hashes, part->hashes.n);
+	bool ok = ids && tm_array_reserve(&t->frames, part->frames.n) && tm_array_reserve(&t->tracebacks, part->tracebacks.n);
 	for (size_t i = 0; ok && i < part->names.n; i++) {
 		const struct tm_text_at *name = &part->names.strings[i];
 		ids[i] = tm_intern(&t->names, part->names.text.items + name->offset, name->len);
@@ -235,13 +236,13 @@ static bool append(struct tm_tracebacks *t, const struct tm_tracebacks *part)
 		tb.first += base;
 		t->tracebacks.items[t->tracebacks.n++] = tb;
 	}
-	for (size_t i = 0; ok && i < part->hashes.n; i++)
-		t->hashes.items[t->hashes.n++] = part->hashes.items[i];
 	free(ids);
 	t->nread += part->nread;
 	t->wrong += part->wrong;
 	t->missing += part->missing;
 	t->bad += part->bad;
+	t->misfiled += part->misfiled;
+	t->misfiled_at = part->misfiled_at ? part->misfiled_at : t->misfiled_at;
 	t->missing_at = part->missing_at ? part->missing_at : t->missing_at;
 	t->wrong_at = part->wrong_at ? part->wrong_at : t->wrong_at;
 	t->max_nframe = part->max_nframe > t->max_nframe ? part->max_nframe : t->max_nframe;
@@ -257,11 +258,11 @@ static void move(struct tm_tracebacks *t, struct tm_tracebacks *part)
 	*part = begun;
 }
 
-struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, size_t n, size_t kept)
+struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, const uint32_t *filed, size_t n, size_t kept)
 {
 	size_t nparts = n < PARALLEL || t->lean ? 1 : tm_threads_for(t->walk.target);
 	if (nparts < 2)
-		return read_all(t, addrs, n, kept);
+		return read_all(t, addrs, filed, n, kept);
 	struct part *parts = calloc(nparts, sizeof *parts);
 	struct tm_job jobs[TM_MOST_THREADS];
 	if (!parts)
@@ -273,6 +274,7 @@ struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *add
 		p->t.limit = t->limit;
 		p->t.unknown_name = t->unknown_name;
 		p->addrs = addrs + first;
+		p->filed = filed + first;
 		p->n = end - first;
 		p->kept = kept > first ? kept - first : 0;
 		jobs[i] = (struct tm_job) { .work = work, .ctx = p, .poll = &p->t.walk.poll };

@@ -40,9 +40,9 @@ struct tm_tracebacks {
 	struct tm_intern names;
 	TM_ARRAY(struct tm_frame) frames;
 	TM_ARRAY(struct tm_traceback) tracebacks;
-	TM_ARRAY(uint64_t) hashes; /* as stored, of all that were read; 0: not readable */
 	TM_ARRAY(struct tm_filename_seen) filenames;
 	uint64_t nread, wrong, missing, bad; /* tracebacks */
+	uint64_t misfiled, misfiled_at;	     /* under another hash in the table than they store themselves */
 	uint64_t missing_at, wrong_at;
 	uint32_t max_nframe, truncated_nframe; /* of the longest; of one that was cut at the limit */
 	/* its own */
@@ -52,9 +52,16 @@ struct tm_tracebacks {
 
 void tm_tracebacks_init(struct tm_tracebacks *t, struct tm_target *target, const struct tm_layout *layout);
 void tm_tracebacks_deinit(struct tm_tracebacks *t);
+/* Of a hash, what is kept to compare it with its second copy; never 0, which stands for "no second copy". */
+static inline uint32_t tm_fold(uint64_t hash)
+{
+	uint32_t h = (uint32_t)(hash ^ hash >> 32);
+	return h ? h : 1;
+}
+
 /*
- * Reads the N tracebacks at ADDRS; the first KEPT of them become tracebacks 0, 1, ... of the result (one that cannot be read a
+ * Reads the N tracebacks at ADDRS, which the table of tracebacks files under the (folded) hashes FILED; the first KEPT of them become tracebacks 0, 1, ... of the result (one that cannot be read a
  * stand-in), the others are only checked. CORRUPT: most of them contradict themselves.
  */
-struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, size_t n, size_t kept);
+struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, const uint32_t *filed, size_t n, size_t kept);
 #endif
