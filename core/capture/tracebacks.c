@@ -17,7 +17,7 @@ static uint64_t mix(uint64_t x)
 bool tm_map_reserve(struct tm_map *m, size_t n)
 {
 	struct tm_map bigger = { .n = m->n, .nslots = m->nslots ? m->nslots : 1024 };
-	while ((m->n + n) * 2 > bigger.nslots)
+	while ((m->n + n) * 4 > bigger.nslots * 3)
 		bigger.nslots *= 2;
 	if (bigger.nslots == m->nslots)
 		return true;
@@ -39,7 +39,7 @@ bool tm_map_reserve(struct tm_map *m, size_t n)
 
 struct tm_known *tm_map_find(struct tm_map *m, uint64_t addr)
 {
-	if ((m->n + 1) * 2 > m->nslots && !tm_map_reserve(m, m->n + 1))
+	if ((m->n + 1) * 4 > m->nslots * 3 && !tm_map_reserve(m, m->n + 1))
 		return NULL;
 	size_t k = mix(addr) & (m->nslots - 1);
 	while (m->slots[k].id && m->slots[k].addr != addr)
