@@ -132,7 +132,6 @@ const char *const tm_global_names[TM_NGLOBALS] = {
 	[TM_GLOBAL_TRACK_36] = "_PyTraceMalloc_Track",
 	[TM_GLOBAL_DEBUG_BUILD] = "_Py_NegativeRefcount", /* exists with Py_REF_DEBUG only */
 	[TM_GLOBAL_DEBUG_BUILD_36] = "_Py_RefTotal",
-	[TM_GLOBAL_TYPE] = "PyType_Type",
 };
 
 const struct tm_layout *tm_layout_for(uint16_t python, unsigned word, size_t start)

@@ -1,7 +1,6 @@
 /* Tables for people: aligned columns, shares, short paths. Widths come from a first pass over the rows. */
 #include "formats.h"
 #include <string.h>
-#include <wchar.h>
 
 enum { MOST_COLUMNS = 16, SHOWN_PARTS = 3, BAR = 20 };
 

@@ -262,17 +262,19 @@ static struct tm_error *await(struct tm_target *t, struct thread *th)
 static struct tm_error *resume(struct tm_target *t)
 {
 	struct live *l = t->impl;
+	size_t kept = 0;
 	for (size_t i = 0; l && i < l->threads.n; i++) {
-		struct thread *th = &l->threads.items[i];
-		if (th->gone)
-			continue;
-		if (!th->stopped) /* cannot detach a running thread: make it stop, shortly */
-			tm_error_free(await(t, th));
-		if (th->stopped && !th->gone) /* one that sleeps on is let go when this process ends */
-			ptrace(PTRACE_DETACH, th->tid, 0, (void *)(intptr_t)th->signal);
+		struct thread th = l->threads.items[i];
+		if (!th.stopped && !th.gone) /* only a stopped thread can be detached: it may have woken up by now */
+			tm_error_free(await(t, &th));
+		if (th.stopped && !th.gone)
+			ptrace(PTRACE_DETACH, th.tid, 0, (void *)(intptr_t)th.signal);
+		/* One that sleeps on stays ours: the next stop must not seize it again, and our end lets it go. */
+		if (!th.stopped && !th.gone)
+			l->threads.items[kept++] = th;
 	}
 	if (l)
-		l->threads.n = 0;
+		l->threads.n = kept;
 	return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* Scope guards: `tm_auto(text)` declares nothing by itself, it marks a local whose owner is this scope. */
+/* Scope guards: they mark a local whose owner is this scope. */
 #ifndef TM_CLEANUP_H
 #define TM_CLEANUP_H
 #include <stdlib.h>
@@ -15,11 +15,4 @@ static inline void tm_cleanup_close(int *fd)
 }
 #define tm_autofree  __attribute__((cleanup(tm_cleanup_free)))
 #define tm_autoclose __attribute__((cleanup(tm_cleanup_close)))
-/* Hands a guarded pointer on: the guard then frees nothing. */
-#define tm_take(p)                                                                                           \
-	({                                                                                                   \
-		__auto_type tm_taken_ = (p);                                                                 \
-		(p) = NULL;                                                                                  \
-		tm_taken_;                                                                                   \
-	})
 #endif

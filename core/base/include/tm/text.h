@@ -33,5 +33,4 @@ void tm_text_escape(struct tm_text *t, const char *s, size_t len);
 enum { TM_BAD_BYTE = 0x40000000 };
 uint32_t tm_utf8_next(const char **p, const char *end);
 size_t tm_utf8_put(char *out, uint32_t cp); /* up to 4 bytes; surrogates as 3 */
-#define tm_autotext __attribute__((cleanup(tm_text_free)))
 #endif
