@@ -15,13 +15,14 @@ enum tm_option_group {
 	TM_GROUP_FRAMES = 128,
 	TM_GROUP_VERIFY = 256,
 	TM_GROUP_HELP = 512,
+	TM_GROUP_NAME = 1024, /* commands that keep a snapshot in the session */
 };
 
 enum { TM_COLOR_AUTO, TM_COLOR_ALWAYS, TM_COLOR_NEVER };
 
 struct tm_args {
 	const struct tm_command *command;
-	const char *operands[8];
+	const char *operands[64];
 	unsigned noperands;
 	bool help;
 	/* source */
@@ -33,6 +34,7 @@ struct tm_args {
 	bool no_stop, strict;
 	const char *in;
 	bool verify;
+	unsigned road; /* enum tm_road */
 	/* query */
 	unsigned by;
 	bool cumulative;
@@ -41,22 +43,56 @@ struct tm_args {
 	bool most_recent_first;
 	/* output */
 	unsigned format;
-	bool has_format, json;
+	bool json;
 	bool quiet, full_paths, force, man;
 	unsigned color;
 	const char *output;
+	const char *name;
+};
+
+/* A snapshot that the session keeps. */
+struct tm_held {
+	char *name;
+	char *where; /* the target stood there; "" */
+	struct tm_snapshot *snapshot;
 };
 
 struct tm_session {
 	struct tm_front front;
-	enum tm_format format; /* by default */
+	struct tm_args defaults; /* what a command line that says nothing means */
+	TM_ARRAY(struct tm_held) held;
+	uint64_t last_number;	 /* of snapshots without a name */
+	TM_ARRAY(char *) texts;	 /* that the defaults point to */
 };
 
-/* Fills in ARGS from the words behind the command's name. */
+/* Fills in ARGS from the words behind the command's name; RAW: the same words with their quotes, for expressions. */
 struct tm_error *tm_args_parse(const struct tm_session *s, const struct tm_command *c, int argc, const char *const *argv,
-	struct tm_args *args);
+	const char *const *raw, struct tm_args *args);
+/* Stores VALUE (unused for flags) where the row says. */
+struct tm_error *tm_option_set(const struct tm_option *o, const char *value, struct tm_args *args);
 /* The command by its name, alias or unique prefix; USAGE names the nearest one. */
 struct tm_error *tm_command_find(const char *name, const struct tm_command **ret);
+
+/* A line's words, without the quotes and with them. */
+struct tm_words {
+	TM_ARRAY(const char *) items;
+	TM_ARRAY(const char *) raw;
+	char *text;   /* what they point into */
+	size_t start; /* where in the line the last word begins, or would */
+	bool open;    /* the line ends inside the last word: nothing separates it from what might follow */
+	char quote;   /* the line ends inside these quotes; 0 */
+};
+struct tm_error *tm_words_split(const char *line, struct tm_words *w);
+void tm_words_free(struct tm_words *w);
+
+/* ---- the session's snapshots ---- */
+
+/* Keeps a reference to SNAPSHOT as NAME (NULL: the next number). An existing NAME is replaced with FORCE only. */
+struct tm_error *tm_session_hold(struct tm_session *s, const char *name, bool force, const char *where, struct tm_snapshot *snapshot);
+const struct tm_held *tm_session_held(const struct tm_session *s, const char *name); /* NULL: no such name */
+struct tm_error *tm_session_drop(struct tm_session *s, const char *name);
+/* Is NAME one that may be given? */
+struct tm_error *tm_session_name(const struct tm_session *s, const char *name, bool force);
 
 /* ---- sources ---- */
 
@@ -71,6 +107,9 @@ struct tm_error *tm_source_tracing(const struct tm_snapshot *s);
 /* For --strict: INCOMPLETE when something is missing. */
 struct tm_error *tm_source_strict(const struct tm_args *args, const struct tm_snapshot *s);
 
+/* A new snapshot goes where --name and -o say: into the session, to a file. Checked first: is there something in the way? */
+struct tm_error *tm_args_check_output(const struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_args_deliver(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap);
 /* Renders to -o FILE or the front end, as the arguments say. */
 struct tm_error *tm_args_render(struct tm_session *s, const struct tm_args *args, const struct tm_report *r);
 /* "Python 3.11.7, process 1234" for headings. */
@@ -81,6 +120,9 @@ struct tm_error *tm_run_status(struct tm_session *s, const struct tm_args *args)
 struct tm_error *tm_run_statistics(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_traces(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_traceback(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_config(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_drop(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_list(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_snapshot(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_help(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_version(struct tm_session *s, const struct tm_args *args);

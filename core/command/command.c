@@ -2,36 +2,47 @@
 #include "args.h"
 
 #define SOURCE_HELP                                                                                          \
-	"SOURCE is an ELF core file, a process (its PID) or a snapshot file; files are told apart by their content."
+	"SOURCE is a snapshot of this session, an ELF core file, a process (its PID) or a snapshot file; files are told apart by\n" \
+	"their content. In a debugger no SOURCE means the present target."
 
 const struct tm_command tm_commands[] = {
+	{ .name = "config", .operands = "[NAME [VALUE]]", .summary = "Show or set the defaults of this session.",
+		.help = "Each setting is the default of the option of the same name. In GDB 'set tm NAME VALUE' and 'show tm NAME' do the same.",
+		.groups = TM_GROUP_ALL | TM_GROUP_RENDER, .word = TM_WORD_SETTING, .most_operands = 2, .run = tm_run_config,
+		.example = "tm config format table" },
+	{ .name = "drop", .operands = "NAME...", .summary = "Forget snapshots of this session.", .groups = TM_GROUP_ALL,
+		.word = TM_WORD_SNAPSHOT, .most_operands = 64, .run = tm_run_drop, .example = "tm drop 1 2" },
 	{ .name = "help", .operands = "[COMMAND]", .summary = "Show what tm can do, or how one command is used.",
 		.groups = TM_GROUP_ALL | TM_GROUP_HELP, .most_operands = 1, .run = tm_run_help,
-		.example = "tm help statistics" },
-	{ .name = "snapshot", .operands = "[SOURCE] -o FILE", .summary = "Keep all traces in a snapshot file (take_snapshot).",
-		.help = "The file is tm's own format: it opens at once whatever its size, and every command takes it as SOURCE.\n" SOURCE_HELP,
-		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_OUTPUT, .most_operands = 1, .run = tm_run_snapshot,
+		.word = TM_WORD_COMMAND, .example = "tm help statistics" },
+	{ .name = "list", .operands = "", .summary = "Show the snapshots of this session, and the growth from one to the next.",
+		.groups = TM_GROUP_ALL | TM_GROUP_RENDER | TM_GROUP_OUTPUT, .run = tm_run_list, .example = "tm list" },
+	{ .name = "snapshot", .operands = "[SOURCE]", .summary = "Keep all traces, in this session or in a file (take_snapshot).",
+		.help = "Without -o it is kept in the session under its number or --name; the shell keeps nothing and needs -o. The file is tm's\n"
+			"own format: it opens at once whatever its size, and every command takes it as SOURCE.\n" SOURCE_HELP,
+		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_OUTPUT | TM_GROUP_NAME, .word = TM_WORD_SOURCE, .most_operands = 1, .run = tm_run_snapshot,
 		.example = "tm snapshot core -o night.tm" },
 	{ .name = "statistics", .alias = "stats", .operands = "[SOURCE]",
 		.summary = "Show what allocated most, by line, file or traceback (Snapshot.statistics).",
 		.help = "One line each is str(Statistic) of tracemalloc, in its order; lines of tm's own begin with '# '.\n" SOURCE_HELP,
 		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_ROWS | TM_GROUP_BY | TM_GROUP_OUTPUT,
-		.most_operands = 1, .run = tm_run_statistics, .example = "tm statistics core --by filename --cumulative" },
+		.word = TM_WORD_SOURCE, .most_operands = 1, .run = tm_run_statistics, .example = "tm statistics core --by filename --cumulative" },
 	{ .name = "status", .operands = "[SOURCE]",
 		.summary = "Show whether tracemalloc traces, how much, and whether its tables can be trusted.",
 		.help = "What is_tracing(), get_traceback_limit(), get_traced_memory() and get_tracemalloc_memory() would say, and what the\n"
 			"checks of the tables gave.\n" SOURCE_HELP,
-		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_OUTPUT | TM_GROUP_VERIFY, .most_operands = 1,
+		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_OUTPUT | TM_GROUP_VERIFY, .word = TM_WORD_SOURCE, .most_operands = 1,
 		.run = tm_run_status, .example = "tm status 1234" },
 	{ .name = "traceback", .alias = "tb", .operands = "EXPR",
 		.summary = "Show where the block at an address was allocated (get_object_traceback).",
-		.help = "EXPR is an address: the start of a block, any address inside one, or that of a Python object.\n"
+		.help = "EXPR is an address: the start of a block, any address inside one, or that of a Python object. A debugger evaluates it in\n"
+			"its own language, so a variable of a C frame or a register will do; behind '--' nothing of it is taken for an option.\n"
 			"Frames come as Traceback.format() writes them, the oldest first.",
 		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_OUTPUT | TM_GROUP_IN | TM_GROUP_FRAMES,
-		.most_operands = 8, .run = tm_run_traceback, .example = "tm traceback 0x7f52a4c0 --in core" },
+		.word = TM_WORD_EXPRESSION, .most_operands = 64, .run = tm_run_traceback, .example = "tm traceback 0x7f52a4c0 --in core" },
 	{ .name = "traces", .operands = "[SOURCE]", .summary = "Show the single blocks, biggest first (Snapshot.traces).",
 		.help = "One line each is str(Trace) of tracemalloc.\n" SOURCE_HELP,
-		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_ROWS | TM_GROUP_OUTPUT, .most_operands = 1,
+		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_ROWS | TM_GROUP_OUTPUT, .word = TM_WORD_SOURCE, .most_operands = 1,
 		.run = tm_run_traces, .example = "tm traces core -n 20 --format table" },
 	{ .name = "version", .operands = "", .summary = "Show the version of tm and of the libraries it uses.",
 		.groups = TM_GROUP_ALL, .run = tm_run_version, .example = "tm version" },

@@ -8,35 +8,55 @@
 static const char *const by_choices[] = { "lineno", "filename", "traceback", NULL };
 static const char *const format_choices[] = { "text", "table", "json", "csv", NULL };
 static const char *const color_choices[] = { "auto", "always", "never", NULL };
+static const char *const read_choices[] = { "auto", "direct", "debugger", NULL };
 
 #define AT(member) offsetof(struct tm_args, member)
 const struct tm_option tm_options[] = {
-	{ "by", 0, TM_OPTION_CHOICE, "KEY", by_choices, "group by lineno (the default), filename or traceback", AT(by), TM_GROUP_BY },
+	{ "by", 0, TM_OPTION_CHOICE, "KEY", by_choices, "group by lineno (the default), filename or traceback", AT(by), TM_GROUP_BY,
+		TM_WORD_NONE, true },
 	{ "cumulative", 0, TM_OPTION_FLAG, NULL, NULL, "count a block for every frame of its traceback, not just the newest",
-		AT(cumulative), TM_GROUP_BY },
-	{ "limit", 'n', TM_OPTION_NUMBER, "N", NULL, "rows to show; 0: all (default 10)", AT(limit), TM_GROUP_ROWS },
-	{ "frames", 0, TM_OPTION_NUMBER, "N", NULL, "show the newest N frames only; 0: all (the default)", AT(frames), TM_GROUP_FRAMES },
-	{ "most-recent-first", 0, TM_OPTION_FLAG, NULL, NULL, "newest frame first", AT(most_recent_first), TM_GROUP_FRAMES },
-	{ "in", 0, TM_OPTION_STRING, "SOURCE", NULL, "look in this core, process or snapshot file", AT(in), TM_GROUP_IN },
-	{ "core", 'c', TM_OPTION_STRING, "FILE", NULL, "SOURCE is this core or snapshot file", AT(core), TM_GROUP_SOURCE },
-	{ "pid", 'p', TM_OPTION_NUMBER, "N", NULL, "SOURCE is this process", AT(pid), TM_GROUP_SOURCE },
+		AT(cumulative), TM_GROUP_BY, TM_WORD_NONE, false },
+	{ "limit", 'n', TM_OPTION_NUMBER, "N", NULL, "rows to show; 0: all (default 10)", AT(limit), TM_GROUP_ROWS, TM_WORD_NONE, true },
+	{ "frames", 0, TM_OPTION_NUMBER, "N", NULL, "show the newest N frames only; 0: all (the default)", AT(frames), TM_GROUP_FRAMES,
+		TM_WORD_NONE, true },
+	{ "most-recent-first", 0, TM_OPTION_FLAG, NULL, NULL, "newest frame first", AT(most_recent_first), TM_GROUP_FRAMES,
+		TM_WORD_NONE, true },
+	{ "in", 0, TM_OPTION_STRING, "SOURCE", NULL, "look in this core, process or snapshot", AT(in), TM_GROUP_IN, TM_WORD_SOURCE, false },
+	{ "core", 'c', TM_OPTION_STRING, "FILE", NULL, "SOURCE is this core or snapshot file", AT(core), TM_GROUP_SOURCE, TM_WORD_FILE,
+		false },
+	{ "pid", 'p', TM_OPTION_NUMBER, "N", NULL, "SOURCE is this process", AT(pid), TM_GROUP_SOURCE, TM_WORD_NONE, false },
 	{ "no-stop", 0, TM_OPTION_FLAG, NULL, NULL, "read a process while it runs; the result then is of no single moment", AT(no_stop),
-		TM_GROUP_SOURCE },
-	{ "exe", 'e', TM_OPTION_STRING, "FILE", NULL, "the program that the core is of, when it is not where it was", AT(exe), TM_GROUP_SOURCE },
-	{ "sysroot", 0, TM_OPTION_STRING, "DIR", NULL, "folder that holds the root of the target's file system", AT(sysroot), TM_GROUP_SOURCE },
+		TM_GROUP_SOURCE, TM_WORD_NONE, false },
+	{ "exe", 'e', TM_OPTION_STRING, "FILE", NULL, "the program that the core is of, when it is not where it was", AT(exe),
+		TM_GROUP_SOURCE, TM_WORD_FILE, true },
+	{ "sysroot", 0, TM_OPTION_STRING, "DIR", NULL, "folder that holds the root of the target's file system", AT(sysroot),
+		TM_GROUP_SOURCE, TM_WORD_FILE, true },
 	{ "debug-dir", 0, TM_OPTION_STRINGS, "DIR", NULL, "folder with separate debug files, besides /usr/lib/debug; repeatable",
-		AT(debug_dirs), TM_GROUP_SOURCE },
-	{ "verify", 0, TM_OPTION_FLAG, NULL, NULL, "look for the tables in every way, and read a snapshot file to its end", AT(verify), TM_GROUP_VERIFY },
-	{ "strict", 0, TM_OPTION_FLAG, NULL, NULL, "fail (exit status 4) when anything is missing or in doubt", AT(strict), TM_GROUP_SOURCE },
-	{ "format", 0, TM_OPTION_CHOICE, "FORMAT", format_choices, "text (the default), table, json or csv", AT(format), TM_GROUP_RENDER },
-	{ "json", 'j', TM_OPTION_FLAG, NULL, NULL, "the same as --format json", AT(json), TM_GROUP_RENDER },
-	{ "full-paths", 0, TM_OPTION_FLAG, NULL, NULL, "do not shorten paths in tables", AT(full_paths), TM_GROUP_RENDER },
-	{ "color", 0, TM_OPTION_CHOICE, "WHEN", color_choices, "auto (the default; obeys NO_COLOR), always or never", AT(color), TM_GROUP_RENDER },
-	{ "quiet", 'q', TM_OPTION_FLAG, NULL, NULL, "no headings; what is missing is still told", AT(quiet), TM_GROUP_RENDER },
-	{ "output", 'o', TM_OPTION_STRING, "FILE", NULL, "write to FILE, which appears whole or not at all", AT(output), TM_GROUP_OUTPUT },
-	{ "force", 'f', TM_OPTION_FLAG, NULL, NULL, "overwrite an existing FILE", AT(force), TM_GROUP_OUTPUT },
-	{ "man", 0, TM_OPTION_FLAG, NULL, NULL, "print the manual page (roff)", AT(man), TM_GROUP_HELP },
-	{ "help", 'h', TM_OPTION_FLAG, NULL, NULL, "show this help", AT(help), TM_GROUP_ALL },
+		AT(debug_dirs), TM_GROUP_SOURCE, TM_WORD_FILE, false },
+	{ "read", 0, TM_OPTION_CHOICE, "ROAD", read_choices,
+		"read a debugger's target by itself (direct), through the debugger, or as is best (auto, the default)", AT(road),
+		TM_GROUP_SOURCE, TM_WORD_NONE, true },
+	{ "verify", 0, TM_OPTION_FLAG, NULL, NULL, "look for the tables in every way, and read a snapshot file to its end", AT(verify),
+		TM_GROUP_VERIFY, TM_WORD_NONE, false },
+	{ "strict", 0, TM_OPTION_FLAG, NULL, NULL, "fail (exit status 4) when anything is missing or in doubt", AT(strict),
+		TM_GROUP_SOURCE, TM_WORD_NONE, true },
+	{ "name", 0, TM_OPTION_STRING, "NAME", NULL, "keep the snapshot in this session under NAME", AT(name), TM_GROUP_NAME,
+		TM_WORD_SNAPSHOT, false },
+	{ "format", 0, TM_OPTION_CHOICE, "FORMAT", format_choices, "text (the default), table, json or csv", AT(format), TM_GROUP_RENDER,
+		TM_WORD_NONE, true },
+	{ "json", 'j', TM_OPTION_FLAG, NULL, NULL, "the same as --format json", AT(json), TM_GROUP_RENDER, TM_WORD_NONE, false },
+	{ "full-paths", 0, TM_OPTION_FLAG, NULL, NULL, "do not shorten paths in tables", AT(full_paths), TM_GROUP_RENDER, TM_WORD_NONE,
+		true },
+	{ "color", 0, TM_OPTION_CHOICE, "WHEN", color_choices, "auto (the default; obeys NO_COLOR), always or never", AT(color),
+		TM_GROUP_RENDER, TM_WORD_NONE, true },
+	{ "quiet", 'q', TM_OPTION_FLAG, NULL, NULL, "no headings; what is missing is still told", AT(quiet), TM_GROUP_RENDER,
+		TM_WORD_NONE, true },
+	{ "output", 'o', TM_OPTION_STRING, "FILE", NULL, "write to FILE, which appears whole or not at all", AT(output), TM_GROUP_OUTPUT,
+		TM_WORD_FILE, false },
+	{ "force", 'f', TM_OPTION_FLAG, NULL, NULL, "overwrite an existing FILE or NAME", AT(force), TM_GROUP_OUTPUT | TM_GROUP_NAME,
+		TM_WORD_NONE, false },
+	{ "man", 0, TM_OPTION_FLAG, NULL, NULL, "print the manual page (roff)", AT(man), TM_GROUP_HELP, TM_WORD_NONE, false },
+	{ "help", 'h', TM_OPTION_FLAG, NULL, NULL, "show this help", AT(help), TM_GROUP_ALL, TM_WORD_NONE, false },
 	{ 0 },
 };
 
@@ -165,13 +185,11 @@ static struct tm_error *set_choice(const struct tm_option *o, const char *value,
 	return err;
 }
 
-static struct tm_error *set_option(const struct tm_option *o, const char *value, struct tm_args *args)
+struct tm_error *tm_option_set(const struct tm_option *o, const char *value, struct tm_args *args)
 {
 	char *at = (char *)args + o->at;
 	if (o->at == AT(pid))
 		args->has_pid = true;
-	if (o->at == AT(format))
-		args->has_format = true;
 	switch (o->type) {
 	case TM_OPTION_FLAG:
 		*(bool *)at = true;
@@ -204,13 +222,13 @@ static struct tm_error *parse_letters(const struct tm_command *c, const char *wo
 		if (!o->name)
 			return tm_error_new(TM_ERR_USAGE, "unknown option '-%c'; 'tm help %s' lists the options", *p, c->name);
 		if (o->type == TM_OPTION_FLAG) {
-			set_option(o, NULL, args);
+			tm_option_set(o, NULL, args);
 			continue;
 		}
 		*used = !p[1];
 		if (*used && !next)
 			return tm_error_new(TM_ERR_USAGE, "option '-%c' needs a value: %s", *p, o->value);
-		return set_option(o, p[1] ? p + 1 : next, args);
+		return tm_option_set(o, p[1] ? p + 1 : next, args);
 	}
 	return NULL;
 }
@@ -223,16 +241,17 @@ static struct tm_error *parse_long(const struct tm_command *c, const char *word,
 	if (err)
 		return err;
 	if (o->type == TM_OPTION_FLAG)
-		return value ? tm_error_new(TM_ERR_USAGE, "option '--%s' takes no value", o->name) : set_option(o, NULL, args);
+		return value ? tm_error_new(TM_ERR_USAGE, "option '--%s' takes no value", o->name) : tm_option_set(o, NULL, args);
 	*used = !value;
 	value = value ? value + 1 : next;
-	return value ? set_option(o, value, args) : tm_error_new(TM_ERR_USAGE, "option '--%s' needs a value: %s", o->name, o->value);
+	return value ? tm_option_set(o, value, args) : tm_error_new(TM_ERR_USAGE, "option '--%s' needs a value: %s", o->name, o->value);
 }
 
 struct tm_error *tm_args_parse(const struct tm_session *s, const struct tm_command *c, int argc, const char *const *argv,
-	struct tm_args *args)
+	const char *const *raw, struct tm_args *args)
 {
-	*args = (struct tm_args) { .command = c, .limit = 10, .format = s->format };
+	*args = s->defaults;
+	args->command = c;
 	bool options = true;
 	for (int i = 0; i < argc; i++) {
 		const char *word = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
@@ -247,7 +266,7 @@ struct tm_error *tm_args_parse(const struct tm_session *s, const struct tm_comma
 		else if (args->noperands >= c->most_operands)
 			err = tm_error_new(TM_ERR_USAGE, "'%s' is one word too many; usage: tm %s%s%s", word, c->name, *c->operands ? " " : "", c->operands);
 		else
-			args->operands[args->noperands++] = word;
+			args->operands[args->noperands++] = c->word == TM_WORD_EXPRESSION ? raw[i] : word;
 		if (err)
 			return err;
 		i += used;

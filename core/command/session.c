@@ -10,12 +10,13 @@ struct tm_error *tm_session_open(const struct tm_front *front, struct tm_session
 	if (!s)
 		return tm_error_nomem();
 	s->front = *front;
+	s->defaults.limit = 10;
 	const char *format = getenv("TM_FORMAT");
 	static const char *const names[] = { "text", "table", "json", "csv" };
 	bool known = !format || !*format;
 	for (unsigned i = 0; format && i < 4; i++)
 		if (strcmp(format, names[i]) == 0) {
-			s->format = i;
+			s->defaults.format = i;
 			known = true;
 		}
 	if (!known) {
@@ -28,16 +29,30 @@ struct tm_error *tm_session_open(const struct tm_front *front, struct tm_session
 
 void tm_session_close(struct tm_session *s)
 {
+	if (!s)
+		return;
+	while (s->held.n)
+		tm_error_free(tm_session_drop(s, s->held.items[s->held.n - 1].name));
+	tm_array_free(&s->held);
+	for (size_t i = 0; i < s->texts.n; i++)
+		free(s->texts.items[i]);
+	tm_array_free(&s->texts);
 	free(s);
 }
 
-struct tm_error *tm_session_run(struct tm_session *s, int argc, const char *const *argv)
+void tm_session_screen(struct tm_session *s, bool terminal, unsigned width)
+{
+	s->front.terminal = terminal;
+	s->front.width = width;
+}
+
+static struct tm_error *run(struct tm_session *s, int argc, const char *const *argv, const char *const *raw)
 {
 	const struct tm_command *c;
 	struct tm_args args;
 	struct tm_error *err = tm_command_find(argc ? argv[0] : "help", &c);
 	if (!err)
-		err = tm_args_parse(s, c, argc ? argc - 1 : 0, argv + 1, &args);
+		err = tm_args_parse(s, c, argc ? argc - 1 : 0, argv + 1, raw + 1, &args);
 	if (err)
 		return err;
 	if (args.help && c->run != tm_run_help) {
@@ -46,6 +61,24 @@ struct tm_error *tm_session_run(struct tm_session *s, int argc, const char *cons
 		return tm_run_help(s, &args);
 	}
 	return c->run(s, &args);
+}
+
+struct tm_error *tm_session_run(struct tm_session *s, int argc, const char *const *argv)
+{
+	return run(s, argc, argv, argv);
+}
+
+struct tm_error *tm_session_run_line(struct tm_session *s, const char *line)
+{
+	struct tm_words w = { 0 };
+	struct tm_error *err = tm_words_split(line, &w);
+	const struct tm_command *c;
+	if (!err && w.quote && !(w.items.n && !tm_command_find(w.items.items[0], &c) && c->word == TM_WORD_EXPRESSION))
+		err = tm_error_new(TM_ERR_USAGE, "a quote %c is not closed", w.quote);
+	if (!err)
+		err = run(s, (int)w.items.n, w.items.items, w.raw.items);
+	tm_words_free(&w);
+	return err;
 }
 
 struct file_sink {

@@ -64,11 +64,16 @@ static struct tm_error *open_named(struct tm_session *s, const struct tm_args *a
 	uint64_t pid;
 	if (!*source)
 		return tm_error_new(TM_ERR_NOTFOUND, "SOURCE is empty: no such file");
+	const struct tm_held *held = tm_session_held(s, source);
+	if (held) {
+		*snapshot = tm_snapshot_ref(held->snapshot);
+		return NULL;
+	}
 	if (!stat(source, &st) || strchr(source, '/'))
 		return open_file(s, args, source, snapshot, target);
 	if (all_digits(source))
 		return tm_parse_u64(source, &pid) ? open_pid(s, args, pid, target) : tm_error_new(TM_ERR_NOTFOUND, "no process %s", source);
-	return tm_error_new(TM_ERR_NOTFOUND, "%s: no such file, and not a process ID", source);
+	return tm_error_new(TM_ERR_NOTFOUND, "%s: no such file%s, and not a process ID", source, s->front.lasting ? " or snapshot of this session" : "");
 }
 
 struct tm_error *tm_source_open(struct tm_session *s, const struct tm_args *args, const char *source, bool traces,
@@ -88,7 +93,7 @@ struct tm_error *tm_source_open(struct tm_session *s, const struct tm_args *args
 		err = open_named(s, args, source, &snapshot, &target);
 	else if (s->front.target) {
 		struct tm_search search = search_of(args);
-		err = s->front.target(s->front.ctx, &search, &target);
+		err = s->front.target(s->front.ctx, &search, (enum tm_road)args->road, &target);
 	} else
 		err = tm_error_new(TM_ERR_USAGE, "which core, process or snapshot file? usage: tm %s %s", args->command->name,
 			args->command->operands);

@@ -30,6 +30,12 @@ static void put_cell(struct tm_text *t, const struct tm_snapshot *s, const struc
 	case TM_CELL_COUNT:
 	case TM_CELL_SIZE:
 	case TM_CELL_ADDRESS:
+	case TM_CELL_TIME:
+		tm_text_u128(&field, c->number);
+		break;
+	case TM_CELL_COUNT_DIFF:
+	case TM_CELL_SIZE_DIFF:
+		tm_text_puts(&field, c->negative ? "-" : "");
 		tm_text_u128(&field, c->number);
 		break;
 	case TM_CELL_AVERAGE:

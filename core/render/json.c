@@ -51,6 +51,12 @@ static void put_cell(struct tm_text *t, const struct tm_snapshot *s, const struc
 	case TM_CELL_COUNT:
 	case TM_CELL_SIZE:
 	case TM_CELL_ADDRESS:
+	case TM_CELL_TIME:
+		tm_text_u128(t, c->number);
+		break;
+	case TM_CELL_COUNT_DIFF:
+	case TM_CELL_SIZE_DIFF:
+		tm_text_puts(t, c->negative ? "-" : "");
 		tm_text_u128(t, c->number);
 		break;
 	case TM_CELL_AVERAGE:

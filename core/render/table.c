@@ -1,6 +1,7 @@
 /* Tables for people: aligned columns, shares, short paths. Widths come from a first pass over the rows. */
 #include "formats.h"
 #include <string.h>
+#include <time.h>
 
 enum { MOST_COLUMNS = 16, SHOWN_PARTS = 3, BAR = 20 };
 
@@ -45,6 +46,14 @@ static void put_name(struct tm_text *t, const struct tm_snapshot *s, const struc
 		tm_text_printf(t, ":%u", (unsigned)f->lineno);
 }
 
+static void put_time(struct tm_text *t, time_t seconds)
+{
+	struct tm tm;
+	if (gmtime_r(&seconds, &tm))
+		tm_text_printf(t, "%04d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			tm.tm_sec);
+}
+
 static void put_cell(struct tm_text *t, const struct tm_report *r, const struct tm_render_options *o, const struct tm_cell *c)
 {
 	switch (c->kind) {
@@ -57,6 +66,16 @@ static void put_cell(struct tm_text *t, const struct tm_report *r, const struct 
 		break;
 	case TM_CELL_SIZE:
 		tm_text_size(t, tm_divide(c->number, 1), false);
+		break;
+	case TM_CELL_COUNT_DIFF:
+		tm_text_puts(t, c->negative ? "-" : "+");
+		tm_text_grouped(t, c->number);
+		break;
+	case TM_CELL_SIZE_DIFF:
+		tm_text_size(t, c->negative ? -tm_divide(c->number, 1) : tm_divide(c->number, 1), true);
+		break;
+	case TM_CELL_TIME:
+		put_time(t, (time_t)c->number);
 		break;
 	case TM_CELL_AVERAGE:
 		tm_text_size(t, c->share, false);

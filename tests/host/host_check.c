@@ -78,7 +78,7 @@ static uint64_t phdr(void *ctx)
 
 static const struct tm_host_ops ops = { .read = read_some, .regions = regions, .phdr = phdr };
 
-static struct tm_error *target(void *ctx, const struct tm_search *search, struct tm_target **ret)
+static struct tm_error *target(void *ctx, const struct tm_search *search, enum tm_road road, struct tm_target **ret)
 {
 	return tm_target_open_host(&ops, ctx, 8, false, ((struct host *)ctx)->pid, search, (struct tm_poll) { 0 }, ret);
 }

@@ -96,7 +96,7 @@ static void every_example_parses(void **state)
 		const struct tm_command *found;
 		ok(tm_command_find(argv[1], &found));
 		assert_ptr_equal(found, c);
-		ok(tm_args_parse(s, c, argc - 2, argv + 2, &args));
+		ok(tm_args_parse(s, c, argc - 2, argv + 2, argv + 2, &args));
 		free(line);
 	}
 	tm_session_close(s);
@@ -174,7 +174,7 @@ static struct tm_error *parse_words(const char *command, struct tm_args *args, c
 		argc++;
 	struct tm_session *s = new_session();
 	ok(tm_command_find(command, &c));
-	struct tm_error *err = tm_args_parse(s, c, argc, argv, args);
+	struct tm_error *err = tm_args_parse(s, c, argc, argv, argv, args);
 	tm_session_close(s);
 	return err;
 }
@@ -499,7 +499,7 @@ struct host {
 	char expression[64];
 };
 
-static struct tm_error *host_target(void *ctx, const struct tm_search *search, struct tm_target **ret)
+static struct tm_error *host_target(void *ctx, const struct tm_search *search, enum tm_road road, struct tm_target **ret)
 {
 	return tm_target_open_core(((struct host *)ctx)->core, search, (struct tm_poll) { 0 }, ret);
 }
@@ -527,6 +527,151 @@ static void a_debugger_lends_its_target_and_its_expressions(void **state)
 	assert_memory_equal(out.s, "# block 0x20002000, 50 B\n", 25);
 	ok(tm_session_run(s, 0, (const char *const[]) { NULL })); /* nothing is a help */
 	tm_session_close(s);
+	free(core);
+}
+
+/* ---- lines, completion, kept snapshots ---- */
+
+static void check_words(const char *line, const char *const *words, const char *const *raw, bool open, char quote)
+{
+	struct tm_words w;
+	ok(tm_words_split(line, &w));
+	for (size_t i = 0; words[i]; i++) {
+		assert_true(i < w.items.n);
+		assert_string_equal(w.items.items[i], words[i]);
+		assert_string_equal(w.raw.items[i], raw[i]);
+		assert_true(i + 1 < w.items.n || !words[i + 1]);
+	}
+	assert_true(words[0] || !w.items.n);
+	assert_int_equal(w.open, open);
+	assert_int_equal(w.quote, quote);
+	tm_words_free(&w);
+}
+#define W(...) ((const char *const[]) { __VA_ARGS__, NULL })
+
+static void lines_split_as_in_a_shell(void **state)
+{
+	check_words("", W(NULL), W(NULL), false, 0);
+	check_words(" \t ", W(NULL), W(NULL), false, 0);
+	check_words("a", W("a"), W("a"), true, 0);
+	check_words(" a  b\t", W("a", "b"), W("a", "b"), false, 0);
+	check_words("'a b' \"c'd\" e\\ f", W("a b", "c'd", "e f"), W("'a b'", "\"c'd\"", "e\\ f"), true, 0);
+	check_words("x'y'\"z\"w ''", W("xyzw", ""), W("x'y'\"z\"w", "''"), true, 0);
+	check_words("\"a\\\"b\\c\" 'a\\'", W("a\"b\\c", "a\\"), W("\"a\\\"b\\c\"", "'a\\'"), true, 0);
+	check_words("a 'b c", W("a", "b c"), W("a", "'b c"), true, '\'');
+	check_words("a\\", W("a\\"), W("a\\"), true, 0);
+}
+
+static void completes(struct tm_session *s, const char *line, size_t start, const char *words, bool files, bool expression)
+{
+	struct tm_completion c;
+	struct tm_text all = { 0 };
+	ok(tm_session_complete(s, line, &c));
+	for (size_t i = 0; i < c.words.n; i++)
+		tm_text_printf(&all, "%s%s", i ? " " : "", c.words.items[i]);
+	assert_string_equal(tm_text_str(&all), words);
+	assert_int_equal(c.start, start);
+	assert_int_equal(c.files, files);
+	assert_int_equal(c.expression, expression);
+	tm_text_free(&all);
+	tm_completion_free(&c);
+}
+
+static struct tm_session *lasting_session(struct host *h)
+{
+	struct tm_session *s;
+	tm_text_clear(&out);
+	ok(tm_session_open(&(struct tm_front) { .out = { write_out, &out }, .lasting = true, .target = host_target,
+		.evaluate = host_evaluate, .ctx = h }, &s));
+	return s;
+}
+
+static void lines_complete_from_the_tables(void **state)
+{
+	char *core = python_core(state, "core", NULL);
+	struct host h = { core, 0, "" };
+	struct tm_session *s = lasting_session(&h);
+	completes(s, "statu", 0, "status", false, false);
+	completes(s, "", 0, "config drop help list snapshot statistics status traceback traces version", false, false);
+	completes(s, "help tra", 5, "traceback traces", false, false);
+	completes(s, "statistics --b", 11, "--by", false, false);
+	completes(s, "statistics --by ", 16, "filename lineno traceback", false, false);
+	completes(s, "stats --by=l", 6, "--by=lineno", false, false);
+	completes(s, "statistics --cumulative f", 24, "", true, false);
+	completes(s, "statistics -o x", 14, "", true, false);
+	completes(s, "traceback se", 10, "", false, true);
+	completes(s, "config fo", 7, "format", false, false);
+	completes(s, "config format ", 14, "csv json table text", false, false);
+	completes(s, "config strict o", 14, "off on", false, false);
+	completes(s, "config format json ", 19, "", false, false);
+	completes(s, "nonesuch ", 9, "", false, false);
+	ok(tm_session_run_line(s, "snapshot --name before"));
+	completes(s, "drop ", 5, "before", false, false);
+	completes(s, "statistics b", 11, "before", true, false);
+	completes(s, "traceback --in ", 15, "before", true, false);
+	tm_session_close(s);
+	free(core);
+}
+
+static void a_session_keeps_snapshots(void **state)
+{
+	char *core = python_core(state, "core", NULL);
+	struct host h = { core, 0, "" };
+	struct tm_session *s = lasting_session(&h);
+	ok(tm_session_run_line(s, "list"));
+	assert_non_null(strstr(out.s, "no snapshots yet"));
+	ok(tm_session_run_line(s, "snapshot"));
+	ok(tm_session_run_line(s, "snapshot --name 'b'"));
+	ok(tm_session_run_line(s, "snapshot"));
+	assert_non_null(strstr(out.s, "Snapshot 2: "));
+	tm_text_clear(&out);
+	ok(tm_session_run_line(s, "list --format csv"));
+	assert_non_null(strstr(out.s, "\n1,"));
+	assert_non_null(strstr(out.s, "\nb,"));
+	assert_non_null(strstr(out.s, "\n2,"));
+	/* A snapshot does not need what it was taken of. */
+	assert_int_equal(unlink(core), 0);
+	tm_text_clear(&out);
+	ok(tm_session_run_line(s, "statistics b -qn1"));
+	assert_string_equal(out.s, "a.py:1: size=1150 B, count=3, average=383 B\n");
+	fails(tm_session_run_line(s, "statistics"), TM_ERR_OS, NULL);
+	fails(tm_session_run_line(s, "snapshot --name b"), TM_ERR_USAGE, "already");
+	fails(tm_session_run_line(s, "snapshot --name 12"), TM_ERR_USAGE, "cannot name");
+	ok(tm_session_run_line(s, "snapshot b --name b --force"));
+	fails(tm_session_run_line(s, "drop 1 nonesuch"), TM_ERR_NOTFOUND, "no snapshot 'nonesuch'");
+	struct tm_snapshot *kept = tm_session_snapshot(s, "1");
+	assert_non_null(kept);
+	ok(tm_session_run_line(s, "drop 1 b"));
+	assert_null(tm_session_snapshot(s, "b"));
+	tm_session_close(s);
+	assert_int_equal(kept->ntraces, 6);
+	tm_snapshot_unref(kept);
+	free(core);
+}
+
+static void settings_are_the_defaults_of_options(void **state)
+{
+	char *core = python_core(state, "core", NULL);
+	struct host h = { core, 0x20002000, "" };
+	struct tm_session *s = lasting_session(&h);
+	ok(tm_session_run_line(s, "config limit 1"));
+	ok(tm_session_run_line(s, "config quiet on"));
+	ok(tm_session_run_line(s, "statistics"));
+	assert_string_equal(out.s, "a.py:1: size=1150 B, count=3, average=383 B\n");
+	tm_text_clear(&out);
+	ok(tm_session_run_line(s, "config sysroot '/a b'"));
+	ok(tm_session_run_line(s, "config sysroot --format csv"));
+	assert_non_null(strstr(out.s, "\nsysroot,/a b,"));
+	ok(tm_session_run_line(s, "config sysroot ''"));
+	fails(tm_session_run_line(s, "config nonesuch 1"), TM_ERR_USAGE, "no setting 'nonesuch'; there are by, limit");
+	fails(tm_session_run_line(s, "config quiet maybe"), TM_ERR_USAGE, "on or off");
+	fails(tm_session_run_line(s, "config limit x"), TM_ERR_USAGE, "takes a number");
+	fails(tm_session_run_line(s, "statistics 'x"), TM_ERR_USAGE, "quote ' is not closed");
+	ok(tm_session_run_line(s, "traceback --frames 1 *(char **)\"a  b\" + 'c'"));
+	assert_string_equal(h.expression, "*(char **)\"a  b\" + 'c'");
+	tm_session_close(s);
+	fails(run("config", "limit", "3"), TM_ERR_USAGE, "the shell keeps no settings");
+	fails(run("snapshot", core, "--name", "x"), TM_ERR_USAGE, "the shell keeps no snapshots");
 	free(core);
 }
 
@@ -573,6 +718,10 @@ int main(void)
 		TEST(sources_that_are_none_have_their_reasons),
 		TEST(a_debugger_lends_its_target_and_its_expressions),
 		TEST(the_host_can_stop_a_command),
+		TEST(lines_split_as_in_a_shell),
+		TEST(lines_complete_from_the_tables),
+		TEST(a_session_keeps_snapshots),
+		TEST(settings_are_the_defaults_of_options),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  */
 #ifndef TM_COMMAND_H
 #define TM_COMMAND_H
+#include "tm/array.h"
 #include "tm/poll.h"
 #include "tm/render.h"
 #include "tm/sink.h"
@@ -12,25 +13,65 @@
 
 #define TM_VERSION "0.1.0"
 
+/* How a debugger's target is read. */
+enum tm_road {
+	TM_ROAD_AUTO,	  /* by the core itself where that gives the same bytes, else through the debugger */
+	TM_ROAD_DIRECT,	  /* by the core itself, or not at all */
+	TM_ROAD_DEBUGGER, /* through the debugger */
+};
+
 /* What the front end lends for the session's life. */
 struct tm_front {
 	struct tm_sink out;
 	struct tm_poll poll;
 	bool terminal;	 /* OUT is a screen that shows colours when asked to */
 	unsigned width;	 /* its columns; 0: unknown */
+	bool lasting;	 /* the session outlives the command: snapshots can be kept in it */
 	/* The debugger's present target, for commands without a SOURCE; optional. */
-	struct tm_error *(*target)(void *ctx, const struct tm_search *search, struct tm_target **ret);
+	struct tm_error *(*target)(void *ctx, const struct tm_search *search, enum tm_road road, struct tm_target **ret);
 	/* A debugger's expression → an address; optional: without it only numbers are understood. */
 	struct tm_error *(*evaluate)(void *ctx, const char *expression, uint64_t *ret);
+	/* Where the target stands, in a few words, for the list of snapshots; optional. */
+	void (*where)(void *ctx, struct tm_text *t);
 	void *ctx;
 };
 
 /* Two sessions in one process do not meet. Borrows nothing but FRONT's ctx. */
 struct tm_session;
 struct tm_error *tm_session_open(const struct tm_front *front, struct tm_session **ret);
-void tm_session_close(struct tm_session *s);
+void tm_session_close(struct tm_session *s); /* NULL is fine */
+/* The screen may change from command to command. */
+void tm_session_screen(struct tm_session *s, bool terminal, unsigned width);
 /* Runs one command: ARGV[0] is its name (or a unique prefix or alias). */
 struct tm_error *tm_session_run(struct tm_session *s, int argc, const char *const *argv);
+/*
+ * The same for one line of text, in which blanks separate words, quotes and backslashes keep them together, and an
+ * expression is taken as it stands.
+ */
+struct tm_error *tm_session_run_line(struct tm_session *s, const char *line);
+
+/* What may stand at the end of a line: WORDS are whole words, HINTS what only the host can list. */
+struct tm_completion {
+	TM_ARRAY(char *) words; /* sorted */
+	size_t start;		/* where in the line the word begins that they complete */
+	bool files, expression; /* file names, an expression of the host's language */
+};
+struct tm_error *tm_session_complete(struct tm_session *s, const char *line, struct tm_completion *ret);
+void tm_completion_free(struct tm_completion *c);
+
+/* A snapshot that the session keeps, by name; NULL: none. A reference is the caller's. */
+struct tm_snapshot *tm_session_snapshot(struct tm_session *s, const char *name);
+
+/* What a word of the command line is: for completion. */
+enum tm_word {
+	TM_WORD_NONE,
+	TM_WORD_SOURCE,	    /* a snapshot of the session, a file, a PID */
+	TM_WORD_SNAPSHOT,   /* a snapshot of the session */
+	TM_WORD_FILE,
+	TM_WORD_EXPRESSION, /* of the host's language: the rest of the line, taken as it stands */
+	TM_WORD_COMMAND,
+	TM_WORD_SETTING,    /* a name and a value of "config" */
+};
 
 enum tm_option_type { TM_OPTION_FLAG, TM_OPTION_NUMBER, TM_OPTION_STRING, TM_OPTION_STRINGS, TM_OPTION_CHOICE };
 
@@ -43,6 +84,8 @@ struct tm_option {
 	const char *help;
 	size_t at;	     /* in struct tm_args */
 	unsigned groups;     /* the commands that have it: enum tm_option_group */
+	enum tm_word word;   /* what its value is */
+	bool setting;	     /* "config" sets its default */
 };
 extern const struct tm_option tm_options[]; /* ends with a NULL name */
 
@@ -54,6 +97,7 @@ struct tm_command {
 	const char *help;     /* the rest */
 	const char *example;
 	unsigned groups;      /* enum tm_option_group */
+	enum tm_word word;    /* what its operands are */
 	unsigned most_operands;
 	struct tm_error *(*run)(struct tm_session *s, const struct tm_args *args);
 };

@@ -14,8 +14,11 @@ enum tm_cell_kind {
 	TM_CELL_NONE,	/* null */
 	TM_CELL_COUNT,	/* a whole number */
 	TM_CELL_SIZE,	/* bytes */
+	TM_CELL_COUNT_DIFF, /* either with its sign */
+	TM_CELL_SIZE_DIFF,
 	TM_CELL_AVERAGE, /* bytes, a fraction: tables only */
 	TM_CELL_ADDRESS,
+	TM_CELL_TIME,	/* seconds since 1970; tables show it in UTC */
 	TM_CELL_SHARE,	/* 0..1 */
 	TM_CELL_TEXT,	/* UTF-8 with surrogates, len bytes */
 	TM_CELL_BOOL,
@@ -26,6 +29,7 @@ enum tm_cell_kind {
 struct tm_cell {
 	enum tm_cell_kind kind;
 	tm_u128 number;
+	bool negative;	/* of differences */
 	double share; /* or average */
 	const char *text;
 	size_t len;
