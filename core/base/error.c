@@ -6,6 +6,7 @@
 
 struct tm_error {
 	enum tm_errcode code;
+	int errnum;
 	uint64_t addr;
 	char *message;
 };
@@ -26,6 +27,11 @@ const char *tm_error_message(const struct tm_error *err)
 uint64_t tm_error_address(const struct tm_error *err)
 {
 	return err->addr;
+}
+
+int tm_error_errno(const struct tm_error *err)
+{
+	return err->errnum;
 }
 
 int tm_error_status(enum tm_errcode code)
@@ -85,7 +91,10 @@ struct tm_error *tm_error_os(int errnum, const char *fmt, ...)
 	if (s && asprintf(&joined, "%s: %s", s, strerror_r(errnum, buf, sizeof buf)) < 0)
 		joined = NULL;
 	free(s);
-	return make(TM_ERR_OS, 0, joined);
+	struct tm_error *err = make(TM_ERR_OS, 0, joined);
+	if (err != &out_of_memory)
+		err->errnum = errnum;
+	return err;
 }
 
 struct tm_error *tm_error_nomem(void)

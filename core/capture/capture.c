@@ -137,7 +137,7 @@ static struct tm_error *describe(struct look *l, const struct tm_candidate *c, s
 	describe_version(l, c, a, version);
 	a->pid = t->pid;
 	a->signal = t->signal;
-	a->is_live = t->kind == TM_KIND_PROCESS;
+	a->is_live = t->kind == TM_KIND_PROCESS || t->kind == TM_KIND_HOST;
 	a->has_fault = t->has_fault;
 	a->fault_address = t->fault_address;
 	a->time = (uint64_t)time(NULL);

@@ -25,7 +25,7 @@ static void put_option(struct tm_text *t, const struct tm_option *o)
 	tm_text_free(&left);
 }
 
-static void command_help(struct tm_text *t, const struct tm_command *c)
+struct tm_error *tm_command_help(struct tm_text *t, const struct tm_command *c)
 {
 	tm_text_printf(t, "%s\n\nUsage: tm %s%s%s [OPTION]...\n", c->summary, c->name, *c->operands ? " " : "", c->operands);
 	if (c->alias)
@@ -37,6 +37,7 @@ static void command_help(struct tm_text *t, const struct tm_command *c)
 		if (o->groups & c->groups)
 			put_option(t, o);
 	tm_text_printf(t, "\nExample:\n  %s\n", c->example);
+	return tm_text_error(t);
 }
 
 static const char intro[] = "tm reads the tables of Python's tracemalloc from outside: from a stopped or running process or an ELF core file.\n";
@@ -132,7 +133,7 @@ struct tm_error *tm_run_help(struct tm_session *s, const struct tm_args *args)
 	if (args->man)
 		man(&t);
 	else if (c)
-		command_help(&t, c);
+		tm_error_free(tm_command_help(&t, c)); /* put() tells of it */
 	else
 		overview(&t);
 	return put(s, &t);

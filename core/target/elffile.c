@@ -131,6 +131,16 @@ void tm_elffile_symbols(struct tm_elffile *f, struct tm_symbol *symbols, size_t 
 	}
 }
 
+bool tm_elffile_has_code(struct tm_elffile *f)
+{
+	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(f->elf, scn));) {
+		GElf_Shdr sh;
+		if (gelf_getshdr(scn, &sh) && sh.sh_flags & SHF_EXECINSTR)
+			return sh.sh_type != SHT_NOBITS;
+	}
+	return true; /* sections stripped away: what is left are the segments */
+}
+
 const char *tm_elffile_debuglink(struct tm_elffile *f, uint32_t *crc)
 {
 	GElf_Word c;

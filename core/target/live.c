@@ -315,7 +315,7 @@ static struct tm_error *stop(struct tm_target *t)
 			"or read it running with --no-stop",
 			l->pid, tracer);
 	if (tracer > 0)
-		err = set_stopped_by(t, "its tracer, process %ld", tracer);
+		err = tracer == getpid() ? set_stopped_by(t, "the debugger", 0) : set_stopped_by(t, "its tracer, process %ld", tracer);
 	else
 		do { /* until a pass over the list finds no thread that an earlier one did not */
 			news = false;

@@ -362,6 +362,42 @@ static void segments_from_file(struct tm_module *m)
 	}
 }
 
+typedef char build_id_hex[2 * sizeof ((struct tm_module *)0)->build_id + 1];
+
+static void hex_of(const struct tm_module *m, build_id_hex hex)
+{
+	hex[0] = 0;
+	for (size_t i = 0; i < m->build_id_len; i++)
+		sprintf(hex + 2 * i, "%02x", m->build_id[i]);
+}
+
+/* Among the files that the host knows: with the code of this module, or its separate debug file. */
+static struct tm_elffile *try_known(struct tm_target *t, struct tm_module *m, bool code)
+{
+	build_id_hex hex;
+	hex_of(m, hex);
+	for (const struct tm_known_file *known = t->search.known; known && known->build_id; known++) {
+		struct tm_elffile *f = strcmp(known->build_id, hex) ? NULL : try_path(m, "%s", known->path);
+		if (f && tm_elffile_has_code(f) == code)
+			return f;
+		tm_elffile_close(f);
+	}
+	return NULL;
+}
+
+/* Where debuginfod's client keeps what it fetched: NAME is "executable" or "debuginfo". */
+static struct tm_elffile *try_debuginfod(struct tm_module *m, const char *name)
+{
+	build_id_hex hex;
+	hex_of(m, hex);
+	const char *own = getenv("DEBUGINFOD_CACHE_PATH"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	if (own && *own)
+		return try_path(m, "%s/%s/%s", own, hex, name);
+	if (cache && *cache)
+		return try_path(m, "%s/debuginfod_client/%s/%s", cache, hex, name);
+	return home ? try_path(m, "%s/.cache/debuginfod_client/%s/%s", home, hex, name) : NULL;
+}
+
 struct tm_elffile *tm_module_file(struct tm_target *t, struct tm_module *m)
 {
 	if (m->file_tried)
@@ -377,6 +413,10 @@ struct tm_elffile *tm_module_file(struct tm_target *t, struct tm_module *m)
 		m->file = try_path(m, "%s", t->search.exe);
 	if (!m->file && m->path[0] == '/')
 		m->file = try_roots(t, m, m->path);
+	if (!m->file)
+		m->file = try_known(t, m, true);
+	if (!m->file)
+		m->file = try_debuginfod(m, "executable");
 	if (!m->file) {
 		if (!m->why)
 			set_why(m, "the file was not found");
@@ -401,9 +441,8 @@ struct tm_elffile *tm_module_debug(struct tm_target *t, struct tm_module *m)
 	if (m->debug_tried || !m->build_id_len)
 		return m->debug;
 	m->debug_tried = true;
-	char hex[2 * sizeof m->build_id + 1];
-	for (size_t i = 0; i < m->build_id_len; i++)
-		sprintf(hex + 2 * i, "%02x", m->build_id[i]);
+	build_id_hex hex;
+	hex_of(m, hex);
 	uint32_t crc;
 	const char *link = tm_module_file(t, m) ? tm_elffile_debuglink(m->file, &crc) : NULL;
 	if (link && strchr(link, '/'))
@@ -424,9 +463,10 @@ struct tm_elffile *tm_module_debug(struct tm_target *t, struct tm_module *m)
 	}
 	if (!m->debug)
 		m->debug = debug_in(t, m, "/usr/lib/debug", hex, link);
-	const char *home = getenv("HOME");
-	if (!m->debug && home) /* where debuginfod's client keeps what it fetched */
-		m->debug = try_path(m, "%s/.cache/debuginfod_client/%s/debuginfo", home, hex);
+	if (!m->debug)
+		m->debug = try_known(t, m, false);
+	if (!m->debug)
+		m->debug = try_debuginfod(m, "debuginfo");
 	tm_text_free(&dir);
 	return m->debug;
 }

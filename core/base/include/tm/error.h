@@ -30,6 +30,8 @@ enum tm_errcode tm_error_code(const struct tm_error *err);
 const char *tm_error_message(const struct tm_error *err);
 /* The address in the target that could not be read, for TM_ERR_FAULT; otherwise 0. */
 uint64_t tm_error_address(const struct tm_error *err);
+/* errno of the system call that failed, for TM_ERR_OS; otherwise 0. */
+int tm_error_errno(const struct tm_error *err);
 /* The number that scripts see: the shell's exit status and the kind of error in a debugger. */
 int tm_error_status(enum tm_errcode code);
 

@@ -101,5 +101,7 @@ struct tm_command {
 	unsigned most_operands;
 	struct tm_error *(*run)(struct tm_session *s, const struct tm_args *args);
 };
+/* Appends what 'tm help COMMAND' shows. */
+struct tm_error *tm_command_help(struct tm_text *t, const struct tm_command *c);
 extern const struct tm_command tm_commands[]; /* by name; ends with a NULL name */
 #endif

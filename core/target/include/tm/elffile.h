@@ -29,6 +29,8 @@ struct tm_symbol {
 struct tm_error *tm_elffile_open(int fd, const char *path, struct tm_elffile **ret);
 void tm_elffile_close(struct tm_elffile *f);
 bool tm_elffile_build_id(struct tm_elffile *f, unsigned char *id, size_t cap, size_t *len);
+/* False for a separate debug file, whose segments hold nothing. */
+bool tm_elffile_has_code(struct tm_elffile *f);
 /*
  * Fills in the N symbols by one pass over .dynsym and .symtab. A local symbol that the linker renamed (NAME.lto_priv.0)
  * counts; undefined ones do not.

@@ -44,6 +44,10 @@ struct tm_search {
 	const char *exe;	       /* the main program's file, when it is elsewhere */
 	const char *sysroot;	       /* a folder that holds the target's / */
 	const char *const *debug_dirs; /* NULL-terminated; the system's own is always tried last */
+	/* Files that somebody (a debugger) knows already; the last one has no build-id. Their build-ids are compared, too. */
+	const struct tm_known_file {
+		const char *build_id, *path; /* lower-case hexadecimal digits */
+	} *known;
 };
 
 struct tm_target {
@@ -100,6 +104,12 @@ struct tm_host_ops {
 /* OPS and HOST are borrowed for the target's life. */
 struct tm_error *tm_target_open_host(const struct tm_host_ops *ops, void *host, unsigned word, bool big, int pid,
 	const struct tm_search *search, struct tm_poll poll, struct tm_target **ret);
+
+/*
+ * The bytes of a core through the host, but what of them is there as MAP, our own reading of the core's headers, says: hosts
+ * fill absent pages from files. MAP can be closed then.
+ */
+struct tm_error *tm_target_open_through(const struct tm_host_ops *ops, void *host, const struct tm_target *map, struct tm_target **ret);
 
 struct tm_error *tm_target_stop(struct tm_target *t);
 struct tm_error *tm_target_resume(struct tm_target *t);

@@ -1,0 +1,59 @@
+/* Errors of the core → exceptions, by one table. */
+#include "module.h"
+
+static PyObject *message_of(const struct tm_error *err)
+{
+	const char *message = tm_error_message(err);
+	Py_ssize_t len = 0;
+	while (message[len])
+		len++;
+	return PyUnicode_DecodeUTF8(message, len, "backslashreplace");
+}
+
+/* tm.Error(message), with the exit status that the shell would give. */
+static void raise_error(struct tm_module_state *st, const struct tm_error *err)
+{
+	PyObject *message = message_of(err), *e = message ? PyObject_CallFunctionObjArgs(st->error, message, NULL) : NULL;
+	PyObject *status = e ? PyLong_FromLong(tm_error_status(tm_error_code(err))) : NULL;
+	if (status && PyObject_SetAttrString(e, "status", status) == 0)
+		PyErr_SetObject(st->error, e);
+	Py_XDECREF(message);
+	Py_XDECREF(e);
+	Py_XDECREF(status);
+}
+
+void tm_raise_command(struct tm_module_state *st, struct tm_error *err)
+{
+	if (tm_error_code(err) == TM_ERR_INTERRUPTED)
+		PyErr_SetNone(PyExc_KeyboardInterrupt);
+	else
+		raise_error(st, err);
+	tm_error_free(err);
+}
+
+void tm_raise(struct tm_module_state *st, struct tm_error *err)
+{
+	const struct {
+		enum tm_errcode code;
+		PyObject *exception;
+	} table[] = {
+		{ TM_ERR_NOMEM, PyExc_MemoryError },
+		{ TM_ERR_USAGE, PyExc_ValueError },
+		{ TM_ERR_INTERRUPTED, PyExc_KeyboardInterrupt },
+	};
+	int number = tm_error_errno(err);
+	PyObject *message = message_of(err), *args = NULL;
+	for (size_t i = 0; message && i < sizeof table / sizeof *table; i++)
+		if (table[i].code == tm_error_code(err)) {
+			PyErr_SetObject(table[i].exception, message);
+			goto done;
+		}
+	if (message && number && (args = Py_BuildValue("iO", number, message)))
+		PyErr_SetObject(PyExc_OSError, args); /* FileNotFoundError and the like */
+	else if (message && !number)
+		raise_error(st, err);
+done:
+	Py_XDECREF(args);
+	Py_XDECREF(message);
+	tm_error_free(err);
+}

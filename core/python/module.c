@@ -1,0 +1,394 @@
+/* The module tm: CPython's tracemalloc for a target outside, or for this very process. */
+#include "module.h"
+#include "tm/capture.h"
+#include "tm/query.h"
+#include <string.h>
+
+static struct tm_module_state *state(PyObject *module)
+{
+	return PyModule_GetState(module);
+}
+
+struct tm_module_state *tm_state_of_type(PyTypeObject *type)
+{
+	PyObject *module = PyObject_GetAttrString((PyObject *)type, "__tm__");
+	if (!module)
+		return NULL;
+	struct tm_module_state *st = PyModule_Check(module) && PyModule_GetDef(module) == &tm_module_def ? state(module) : NULL;
+	Py_DECREF(module); /* the type's dictionary keeps it */
+	if (!st)
+		PyErr_SetString(PyExc_TypeError, "__tm__ is not the module tm");
+	return st;
+}
+
+int tm_types_add(PyObject *module, struct tm_module_state *st)
+{
+	static PyType_Spec *const specs[TM_NTYPES] = { [TM_TYPE_FRAME] = &tm_frame_spec, [TM_TYPE_TRACEBACK] = &tm_traceback_spec,
+		[TM_TYPE_TRACE] = &tm_trace_spec, [TM_TYPE_TRACES] = &tm_traces_spec, [TM_TYPE_STATISTIC] = &tm_statistic_spec,
+		[TM_TYPE_SNAPSHOT] = &tm_snapshot_spec, [TM_TYPE_TARGET] = &tm_target_spec, [TM_TYPE_SESSION] = &tm_session_spec };
+	PyObject *abc = PyImport_ImportModule("collections.abc"), *sequence = abc ? PyObject_GetAttrString(abc, "Sequence") : NULL;
+	int failed = sequence ? 0 : -1;
+	for (int i = 0; !failed && i < TM_NTYPES; i++) {
+		PyObject *type = st->types[i] = PyType_FromSpec(specs[i]);
+		failed = type ? PyObject_SetAttrString(type, "__tm__", module) : -1;
+		if (!failed)
+			failed = PyObject_SetAttrString(module, strchr(specs[i]->name, '.') + 1, type);
+		if (!failed && (i == TM_TYPE_TRACEBACK || i == TM_TYPE_TRACES)) {
+			PyObject *done = PyObject_CallMethod(sequence, "register", "O", type);
+			failed = done ? 0 : -1;
+			Py_XDECREF(done);
+		}
+	}
+	Py_XDECREF(sequence);
+	Py_XDECREF(abc);
+	return failed;
+}
+
+/* ---- the functions of tracemalloc ---- */
+
+/* The snapshot of the host's target; NULL with an exception. LOOK: what else to do while the target is open. */
+static struct tm_snapshot *capture(struct tm_module_state *st, bool traces, void (*look)(struct tm_target *t, struct tm_snapshot *s, void *ctx),
+	void *ctx)
+{
+	struct tm_run run;
+	struct tm_target *t = NULL;
+	struct tm_snapshot *s = NULL;
+	if (tm_run_begin(&run, st, st->host) < 0)
+		return NULL;
+	struct tm_error *err = tm_host_target(&run, NULL, TM_ROAD_AUTO, &t);
+	if (!err)
+		err = tm_capture(t, &(struct tm_capture_options) { .traces = traces }, &s);
+	if (!err && look)
+		look(t, s, ctx);
+	tm_target_close(t);
+	if (tm_run_end(&run, err, tm_raise))
+		return s;
+	tm_snapshot_unref(s);
+	return NULL;
+}
+
+/* This process's own answer. */
+static PyObject *own(const char *module_name, const char *function, PyObject *args)
+{
+	PyObject *module = PyImport_ImportModule(module_name), *f = module ? PyObject_GetAttrString(module, function) : NULL;
+	PyObject *result = f ? PyObject_CallObject(f, args) : NULL;
+	Py_XDECREF(f);
+	Py_XDECREF(module);
+	return result;
+}
+
+/* Recording is the interpreter's own; of a target outside it would need live control. */
+static PyObject *record(PyObject *module, const char *function, PyObject *args)
+{
+	if (!state(module)->host)
+		return own("tracemalloc", function, args);
+	return PyErr_Format(PyExc_RuntimeError, "%s() would run code in the target: start it with PYTHONTRACEMALLOC=1 or -X tracemalloc instead",
+		function);
+}
+
+static PyObject *start(PyObject *module, PyObject *args)
+{
+	return record(module, "start", args);
+}
+
+static PyObject *stop(PyObject *module, PyObject *unused)
+{
+	return record(module, "stop", NULL);
+}
+
+static PyObject *clear_traces(PyObject *module, PyObject *unused)
+{
+	return record(module, "clear_traces", NULL);
+}
+
+static PyObject *reset_peak(PyObject *module, PyObject *unused)
+{
+	return record(module, "reset_peak", NULL);
+}
+
+static PyObject *is_tracing(PyObject *module, PyObject *unused)
+{
+	if (!state(module)->host)
+		return own("tracemalloc", "is_tracing", NULL);
+	struct tm_snapshot *s = capture(state(module), false, NULL, NULL);
+	PyObject *result = s ? PyBool_FromLong(s->about.tracing) : NULL;
+	tm_snapshot_unref(s);
+	return result;
+}
+
+static PyObject *unknown(const char *what)
+{
+	return PyErr_Format(PyExc_RuntimeError, "%s of this target is not known", what);
+}
+
+static PyObject *get_traceback_limit(PyObject *module, PyObject *unused)
+{
+	if (!state(module)->host)
+		return own("tracemalloc", "get_traceback_limit", NULL);
+	struct tm_snapshot *s = capture(state(module), false, NULL, NULL);
+	PyObject *result = !s ? NULL : s->about.has_limit ? PyLong_FromUnsignedLong(s->about.limit) : unknown("the traceback limit");
+	tm_snapshot_unref(s);
+	return result;
+}
+
+static PyObject *get_traced_memory(PyObject *module, PyObject *unused)
+{
+	if (!state(module)->host)
+		return own("tracemalloc", "get_traced_memory", NULL);
+	struct tm_snapshot *s = capture(state(module), false, NULL, NULL);
+	PyObject *result = NULL;
+	if (s && !s->about.tracing)
+		result = Py_BuildValue("(ii)", 0, 0);
+	else if (s)
+		result = s->about.has_traced && s->about.has_peak
+			? Py_BuildValue("(KK)", (unsigned long long)s->about.traced, (unsigned long long)s->about.peak)
+			: unknown("the traced memory");
+	tm_snapshot_unref(s);
+	return result;
+}
+
+static PyObject *get_tracemalloc_memory(PyObject *module, PyObject *unused)
+{
+	if (!state(module)->host)
+		return own("tracemalloc", "get_tracemalloc_memory", NULL);
+	struct tm_snapshot *s = capture(state(module), false, NULL, NULL);
+	PyObject *result = !s ? NULL
+		: s->about.has_memory ? PyLong_FromUnsignedLongLong(s->about.memory)
+				      : unknown("tracemalloc's own memory");
+	tm_snapshot_unref(s);
+	return result;
+}
+
+static bool check_tracing(const struct tm_snapshot *s)
+{
+	if (s && !s->about.tracing)
+		PyErr_SetString(PyExc_RuntimeError, "the tracemalloc module must be tracing memory allocations to take a snapshot");
+	return s && s->about.tracing;
+}
+
+static PyObject *take_snapshot(PyObject *module, PyObject *unused)
+{
+	if (!state(module)->host)
+		return PyErr_Format(PyExc_RuntimeError, "no target: this module is not bound to a debugger");
+	struct tm_snapshot *s = capture(state(module), true, NULL, NULL);
+	if (check_tracing(s))
+		return tm_snapshot_object(state(module), s);
+	tm_snapshot_unref(s);
+	return NULL;
+}
+
+static void find_block(struct tm_target *t, struct tm_snapshot *s, void *ctx)
+{
+	uint64_t *addr = ctx;
+	struct tm_object object;
+	if (tm_object_at(t, s->about.python_minor, *addr, &object))
+		*addr = object.block;
+}
+
+/* Traceback of the first block at ADDR, or None. */
+static PyObject *traceback_at(struct tm_module_state *st, struct tm_snapshot *s, uint64_t addr)
+{
+	uint64_t *order = NULL, n = 0;
+	struct tm_error *err = tm_traces_at(s, addr, &order, &n);
+	if (err) {
+		tm_raise(st, err);
+		return NULL;
+	}
+	if (!n) {
+		free(order);
+		Py_INCREF(Py_None);
+		return Py_None;
+	}
+	const struct tm_traceback *tb = &s->tracebacks[s->traces[order[0]].traceback];
+	free(order);
+	PyObject *traces = tm_traces_object(st, tm_snapshot_ref(s));
+	PyObject *result = traces ? tm_traceback_make(st, tm_traces_frames(traces, s->frames + tb->first, tb->nframe), NULL) : NULL;
+	Py_XDECREF(traces);
+	return result;
+}
+
+static PyObject *get_object_traceback(PyObject *module, PyObject *object)
+{
+	struct tm_module_state *st = state(module);
+	if (!st->host) {
+		PyObject *args = PyTuple_Pack(1, object), *frames = args ? own("_tracemalloc", "_get_object_traceback", args) : NULL;
+		Py_XDECREF(args);
+		return !frames || frames == Py_None ? frames : tm_traceback_make(st, frames, NULL);
+	}
+	PyObject *number = PyNumber_Long(object); /* an int, or a debugger's value */
+	uint64_t addr = number ? PyLong_AsUnsignedLongLongMask(number) : 0;
+	Py_XDECREF(number);
+	struct tm_snapshot *s = PyErr_Occurred() ? NULL : capture(st, true, find_block, &addr);
+	PyObject *result = !s ? NULL : s->about.tracing ? traceback_at(st, s, addr) : (Py_INCREF(Py_None), Py_None);
+	tm_snapshot_unref(s);
+	return result;
+}
+
+/* ---- for hosts ---- */
+
+static PyObject *bind(PyObject *module, PyObject *host)
+{
+	PyObject *before = state(module)->host;
+	state(module)->host = host == Py_None ? NULL : host;
+	Py_XINCREF(state(module)->host);
+	Py_XDECREF(before);
+	Py_INCREF(Py_None);
+	return Py_None;
+}
+
+static PyObject *option_row(const struct tm_option *o)
+{
+	PyObject *choices = PyList_New(0);
+	for (int i = 0; choices && o->choices && o->choices[i]; i++) {
+		PyObject *choice = PyUnicode_FromString(o->choices[i]);
+		if (!choice || PyList_Append(choices, choice) < 0)
+			Py_CLEAR(choices);
+		Py_XDECREF(choice);
+	}
+	static const char *const types[] = { [TM_OPTION_FLAG] = "flag", [TM_OPTION_NUMBER] = "number", [TM_OPTION_STRING] = "string",
+		[TM_OPTION_STRINGS] = "strings", [TM_OPTION_CHOICE] = "choice" };
+	char letter[2] = { o->letter, 0 };
+	return !choices ? NULL
+			: Py_BuildValue("{s:s,s:s,s:s,s:z,s:N,s:s,s:O}", "name", o->name, "letter", letter, "type", types[o->type], "value",
+				  o->value, "choices", choices, "help", o->help, "setting", o->setting ? Py_True : Py_False);
+}
+
+static PyObject *option_rows(unsigned groups)
+{
+	PyObject *rows = PyList_New(0);
+	for (const struct tm_option *o = tm_options; rows && o->name; o++) {
+		PyObject *row = groups & o->groups ? option_row(o) : NULL;
+		if ((groups & o->groups) && (!row || PyList_Append(rows, row) < 0))
+			Py_CLEAR(rows);
+		Py_XDECREF(row);
+	}
+	return rows;
+}
+
+static PyObject *command_row(const struct tm_command *c)
+{
+	struct tm_text help = { 0 };
+	struct tm_error *err = tm_command_help(&help, c);
+	tm_error_free(err);
+	PyObject *options = option_rows(c->groups);
+	PyObject *row = err || !options ? (options ? PyErr_NoMemory() : NULL)
+					: Py_BuildValue("{s:s,s:z,s:s,s:s,s:s,s:O}", "name", c->name, "alias", c->alias, "operands", c->operands,
+						  "summary", c->summary, "help", tm_text_str(&help), "options", options);
+	Py_XDECREF(options);
+	tm_text_free(&help);
+	return row;
+}
+
+static PyObject *commands(PyObject *module, PyObject *unused)
+{
+	PyObject *rows = PyList_New(0);
+	for (const struct tm_command *c = tm_commands; rows && c->name; c++) {
+		PyObject *row = command_row(c);
+		if (!row || PyList_Append(rows, row) < 0)
+			Py_CLEAR(rows);
+		Py_XDECREF(row);
+	}
+	return rows;
+}
+
+static PyObject *settings(PyObject *module, PyObject *unused)
+{
+	PyObject *all = option_rows(~0u), *rows = all ? PyList_New(0) : NULL;
+	for (Py_ssize_t i = 0; rows && i < PyList_Size(all); i++) {
+		PyObject *row = PyList_GetItem(all, i);
+		if (PyDict_GetItemString(row, "setting") == Py_True && PyList_Append(rows, row) < 0)
+			Py_CLEAR(rows);
+	}
+	Py_XDECREF(all);
+	return rows;
+}
+
+static PyMethodDef methods[] = {
+	{ "start", start, METH_VARARGS, "start(nframe=1)\n\nStart tracing; keep the newest NFRAME frames of each traceback." },
+	{ "stop", stop, METH_NOARGS, "stop()\n\nStop tracing and forget all traces." },
+	{ "clear_traces", clear_traces, METH_NOARGS, "clear_traces()\n\nForget all traces." },
+	{ "reset_peak", reset_peak, METH_NOARGS, "reset_peak()\n\nSet the peak to the present size." },
+	{ "is_tracing", is_tracing, METH_NOARGS, "is_tracing() -> bool" },
+	{ "get_traceback_limit", get_traceback_limit, METH_NOARGS, "get_traceback_limit() -> int\n\nThe most frames of a traceback." },
+	{ "get_traced_memory", get_traced_memory, METH_NOARGS,
+		"get_traced_memory() -> (int, int)\n\nBytes in traced blocks now and at the peak; (0, 0) when not tracing." },
+	{ "get_tracemalloc_memory", get_tracemalloc_memory, METH_NOARGS,
+		"get_tracemalloc_memory() -> int\n\nBytes that tracemalloc counts for itself." },
+	{ "take_snapshot", take_snapshot, METH_NOARGS, "take_snapshot() -> Snapshot\n\nRaises RuntimeError when not tracing." },
+	{ "get_object_traceback", get_object_traceback, METH_O,
+		"get_object_traceback(obj) -> Traceback or None\n\nWhere OBJ was allocated. Of a target outside OBJ is its address, or a debugger's\n"
+		"value of it." },
+	{ "bind", bind, METH_O,
+		"bind(host)\n\nFrom now on the functions mean what host.target() returns. None: this process again. For debuggers' plugins." },
+	{ "commands", commands, METH_NOARGS, "commands() -> list of dict\n\nThe rows of tm's table of commands, with their options. For plugins." },
+	{ "settings", settings, METH_NOARGS, "settings() -> list of dict\n\nThe options whose defaults 'tm config' sets. For plugins." },
+	{ 0 },
+};
+
+static int module_exec(PyObject *module)
+{
+	struct tm_module_state *st = state(module);
+	PyObject *linecache = PyImport_ImportModule("linecache");
+	int failed = linecache ? PyObject_SetAttrString(module, "linecache", linecache) : -1;
+	Py_XDECREF(linecache);
+	if (!failed && !(st->error = PyErr_NewExceptionWithDoc("tm.Error",
+				 "What a command could not do; status is the exit status that the shell would give.", PyExc_RuntimeError, NULL)))
+		failed = -1;
+	if (!failed)
+		failed = PyObject_SetAttrString(module, "Error", st->error);
+	if (!failed)
+		failed = PyModule_AddStringConstant(module, "__version__", TM_VERSION);
+	return failed ? -1 : tm_types_add(module, st);
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+	struct tm_module_state *st = state(module);
+	for (int i = 0; st && i < TM_NTYPES; i++)
+		Py_VISIT(st->types[i]);
+	if (st) {
+		Py_VISIT(st->error);
+		Py_VISIT(st->host);
+	}
+	return 0;
+}
+
+static int module_clear(PyObject *module)
+{
+	struct tm_module_state *st = state(module);
+	for (int i = 0; st && i < TM_NTYPES; i++)
+		Py_CLEAR(st->types[i]);
+	if (st) {
+		Py_CLEAR(st->error);
+		Py_CLEAR(st->host);
+	}
+	return 0;
+}
+
+static void module_free(void *module)
+{
+	module_clear(module);
+}
+
+static PyModuleDef_Slot slots[] = {
+	{ Py_mod_exec, module_exec },
+	{ 0 },
+};
+
+PyModuleDef tm_module_def = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "tm",
+	.m_doc = "tracemalloc for stopped and crashed Python processes.",
+	.m_size = sizeof(struct tm_module_state),
+	.m_methods = methods,
+	.m_slots = slots,
+	.m_traverse = module_traverse,
+	.m_clear = module_clear,
+	.m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit_tm(void);
+PyMODINIT_FUNC PyInit_tm(void)
+{
+	return PyModuleDef_Init(&tm_module_def);
+}

@@ -1,0 +1,115 @@
+/*
+ * Inside the module: what its types share. There is nothing global: the state is the module's, and every type of ours keeps
+ * its module in its dictionary (as __tm__), where methods find it. Limited API of Python 3.8.
+ */
+#ifndef TM_MODULE_H
+#define TM_MODULE_H
+#include <Python.h>
+#include <structmember.h>
+#include "tm/command.h"
+#include "tm/snapshot.h"
+
+enum tm_type {
+	TM_TYPE_FRAME, TM_TYPE_TRACEBACK, TM_TYPE_TRACE, TM_TYPE_TRACES, TM_TYPE_STATISTIC, TM_TYPE_SNAPSHOT, TM_TYPE_TARGET,
+	TM_TYPE_SESSION, TM_NTYPES
+};
+
+struct tm_module_state {
+	PyObject *types[TM_NTYPES];
+	PyObject *error; /* tm.Error */
+	PyObject *host;	 /* whom the functions mean; NULL: this very process */
+};
+
+extern PyModuleDef tm_module_def;
+/* Borrowed from the module. NULL with TypeError when somebody took __tm__ away. */
+struct tm_module_state *tm_state_of_type(PyTypeObject *type);
+static inline struct tm_module_state *tm_state_of(PyObject *self)
+{
+	return tm_state_of_type(Py_TYPE(self));
+}
+
+/* Makes the types and adds them to the module. -1 with an exception. */
+int tm_types_add(PyObject *module, struct tm_module_state *st);
+extern PyType_Spec tm_frame_spec, tm_traceback_spec, tm_trace_spec, tm_traces_spec, tm_statistic_spec, tm_snapshot_spec, tm_target_spec,
+	tm_session_spec;
+
+/* ---- small immutable objects: a few fields, each a Python object or NULL ---- */
+
+enum { TM_FIELDS = 5 };
+struct tm_record {
+	PyObject_HEAD
+	PyObject *field[TM_FIELDS];
+};
+#define TM_FIELD(i) (offsetof(struct tm_record, field) + (i) * sizeof(PyObject *))
+/* Takes the references over, also when it fails; a NULL first field is a failure before. */
+PyObject *tm_record_new(PyTypeObject *type, PyObject *const fields[TM_FIELDS]);
+int tm_record_traverse(PyObject *self, visitproc visit, void *arg);
+int tm_record_clear(PyObject *self);
+void tm_record_dealloc(PyObject *self);
+static inline PyObject *tm_field(PyObject *self, int i)
+{
+	return ((struct tm_record *)self)->field[i];
+}
+/* Compares field I of two objects, the second of which must be of TYPE, too: else NotImplemented. */
+PyObject *tm_record_compare(PyObject *a, PyObject *b, enum tm_type type, int i, int op);
+/* The first N fields as a tuple: what hash and equality of all of them go by. */
+PyObject *tm_record_tuple(PyObject *self, int n);
+/* Frees an object of a heap type and lets go of the type. */
+void tm_object_free(PyObject *self);
+
+/* "4.5 KiB" of a number of ours or of anybody's, as tracemalloc writes it. */
+PyObject *tm_format_size(PyObject *size, bool sign);
+
+/* Traceback out of frames as CPython stores them, newest first: a tuple of (filename, lineno). Takes FRAMES, TOTAL over. */
+PyObject *tm_traceback_make(struct tm_module_state *st, PyObject *frames, PyObject *total);
+/* index() and count() as collections.abc.Sequence has them. */
+PyObject *tm_sequence_index(PyObject *self, PyObject *args);
+PyObject *tm_sequence_count(PyObject *self, PyObject *value);
+
+/* ---- snapshots ---- */
+
+/* A Snapshot; takes the reference over. */
+PyObject *tm_snapshot_object(struct tm_module_state *st, struct tm_snapshot *s);
+/* The frames of a traceback as tuples, newest first; filenames are made once for each TRACES object. */
+PyObject *tm_traces_frames(PyObject *traces, const struct tm_frame *frames, uint32_t n);
+PyObject *tm_traces_object(struct tm_module_state *st, struct tm_snapshot *s);
+struct tm_snapshot *tm_traces_snapshot(PyObject *traces); /* borrowed */
+PyObject *tm_long_u128(tm_u128 n);
+
+/* ---- work without the GIL, callbacks with it ---- */
+
+struct tm_run {
+	PyThreadState *ts;		/* while the GIL is released */
+	PyObject *type, *value, *trace; /* what a callback raised first */
+	struct tm_module_state *st;
+	PyObject *host;			/* borrowed; may be NULL */
+	PyObject *kept;			/* list: what must outlive the targets of this run */
+};
+/* From here on Python objects are out of bounds but in callbacks. Always paired with tm_run_end. */
+int tm_run_begin(struct tm_run *run, struct tm_module_state *st, PyObject *host);
+/*
+ * Takes ERR over. True: all went well. False: an exception is set: a callback's own, KeyboardInterrupt, or one made of ERR;
+ * RAISE makes it.
+ */
+bool tm_run_end(struct tm_run *run, struct tm_error *err, void (*raise)(struct tm_module_state *st, struct tm_error *err));
+void tm_run_enter(struct tm_run *run); /* a callback begins */
+void tm_run_leave(struct tm_run *run); /* it ends; an exception that is set is kept for the end */
+struct tm_poll tm_run_poll(struct tm_run *run);
+/* An error that stands for the exception that is kept. */
+struct tm_error *tm_run_failed(const struct tm_run *run);
+
+/* The exception for ERR, by one table: OSError, MemoryError, ValueError, KeyboardInterrupt, else tm.Error. Frees ERR. */
+void tm_raise(struct tm_module_state *st, struct tm_error *err);
+/* tm.Error with status and message, whatever ERR is: for commands. */
+void tm_raise_command(struct tm_module_state *st, struct tm_error *err);
+
+/* ---- targets ---- */
+
+/* Asks HOST for its target (host.target()) and opens it; called with the GIL released. */
+struct tm_error *tm_host_target(struct tm_run *run, const struct tm_search *search, enum tm_road road, struct tm_target **ret);
+/* Opens what a Target describes; called with the GIL released. The run keeps the object. */
+struct tm_error *tm_target_open(struct tm_run *run, PyObject *target, const struct tm_search *search, enum tm_road road,
+	struct tm_target **ret);
+/* A new reference, or NULL with an exception: TypeError when it is no Target. */
+PyObject *tm_target_of_host(struct tm_module_state *st, PyObject *host);
+#endif

@@ -1,0 +1,246 @@
+/* tm.Session: command lines of tm, run for a host. */
+#include "module.h"
+#include <string.h>
+
+struct session {
+	PyObject_HEAD
+	PyObject *host;
+	struct tm_session *session;
+	struct tm_run *run; /* of the command that runs; NULL between two */
+	struct tm_text out;
+};
+
+static struct session *of(PyObject *self)
+{
+	return (struct session *)self;
+}
+
+/* ---- what the core asks the host, while a command runs ---- */
+
+/* Hands the text that is there on to host.write(), whole lines; ALL: the rest, too. */
+static void flush(struct session *s, bool all)
+{
+	size_t n = s->out.len;
+	while (!all && n && s->out.s[n - 1] != '\n')
+		n--;
+	if (!n)
+		return;
+	tm_run_enter(s->run);
+	PyObject *text = s->run->type ? NULL : PyUnicode_DecodeUTF8(s->out.s, (Py_ssize_t)n, "backslashreplace");
+	Py_XDECREF(text ? PyObject_CallMethod(s->host, "write", "O", text) : NULL);
+	Py_XDECREF(text);
+	tm_run_leave(s->run);
+	memmove(s->out.s, s->out.s + n, s->out.len - n);
+	s->out.len -= n;
+}
+
+static void write_out(void *ctx, const char *text, size_t len)
+{
+	enum { PIECE = 256 << 10 };
+	struct session *s = ctx;
+	tm_text_put(&s->out, text, len);
+	if (s->out.len >= PIECE)
+		flush(s, false);
+}
+
+static bool poll(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+	struct tm_poll p = tm_run_poll(((struct session *)ctx)->run);
+	return p.poll(p.ctx, what, done, total);
+}
+
+static struct tm_error *target(void *ctx, const struct tm_search *search, enum tm_road road, struct tm_target **ret)
+{
+	return tm_host_target(((struct session *)ctx)->run, search, road, ret);
+}
+
+static struct tm_error *evaluate(void *ctx, const char *expression, uint64_t *ret)
+{
+	struct tm_run *run = ((struct session *)ctx)->run;
+	tm_run_enter(run);
+	PyObject *value = PyObject_CallMethod(run->host, "evaluate", "s", expression);
+	if (value)
+		*ret = PyLong_AsUnsignedLongLongMask(value);
+	Py_XDECREF(value);
+	bool failed = PyErr_Occurred() != NULL;
+	tm_run_leave(run);
+	return failed ? tm_run_failed(run) : NULL;
+}
+
+static void where(void *ctx, struct tm_text *t)
+{
+	struct tm_run *run = ((struct session *)ctx)->run;
+	tm_run_enter(run);
+	PyObject *text = PyObject_HasAttrString(run->host, "where") ? PyObject_CallMethod(run->host, "where", NULL) : NULL;
+	PyObject *bytes = text && PyUnicode_Check(text) ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
+	if (bytes)
+		tm_text_puts(t, PyBytes_AsString(bytes));
+	Py_XDECREF(bytes);
+	Py_XDECREF(text);
+	tm_run_leave(run);
+}
+
+/* ---- methods ---- */
+
+static int session_traverse(PyObject *self, visitproc visit, void *arg)
+{
+	Py_VISIT(of(self)->host);
+	return 0;
+}
+
+static int session_clear(PyObject *self)
+{
+	Py_CLEAR(of(self)->host);
+	return 0;
+}
+
+static void session_dealloc(PyObject *self)
+{
+	PyObject_GC_UnTrack(self);
+	session_clear(self);
+	tm_session_close(of(self)->session);
+	tm_text_free(&of(self)->out);
+	tm_object_free(self);
+}
+
+static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+	static char *names[] = { "host", NULL };
+	PyObject *host;
+	struct tm_module_state *st = tm_state_of_type(type);
+	if (!st || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:Session", names, &host))
+		return NULL;
+	PyObject *self = ((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+	if (!self)
+		return NULL;
+	struct session *s = of(self);
+	Py_INCREF(host);
+	s->host = host;
+	struct tm_front front = { .out = { write_out, s }, .poll = { poll, s }, .lasting = true, .ctx = s };
+	front.target = PyObject_HasAttrString(host, "target") ? target : NULL;
+	front.evaluate = PyObject_HasAttrString(host, "evaluate") ? evaluate : NULL;
+	front.where = where;
+	struct tm_error *err = tm_session_open(&front, &s->session);
+	if (!err)
+		return self;
+	tm_raise(st, err);
+	Py_DECREF(self);
+	return NULL;
+}
+
+static int screen_of(PyObject *host, int *terminal, long *width)
+{
+	PyObject *t = PyObject_HasAttrString(host, "terminal") ? PyObject_GetAttrString(host, "terminal") : NULL;
+	PyObject *w = PyObject_HasAttrString(host, "width") ? PyObject_GetAttrString(host, "width") : NULL;
+	*terminal = t ? PyObject_IsTrue(t) : 0;
+	*width = w ? PyLong_AsLong(w) : 0;
+	Py_XDECREF(t);
+	Py_XDECREF(w);
+	return PyErr_Occurred() ? -1 : 0;
+}
+
+/* LINE in UTF-8, as a new reference to bytes. */
+static PyObject *encoded(PyObject *line)
+{
+	PyObject *bytes = PyUnicode_AsEncodedString(line, "utf-8", "surrogateescape");
+	if (bytes && strlen(PyBytes_AsString(bytes)) != (size_t)PyBytes_Size(bytes)) {
+		PyErr_SetString(PyExc_ValueError, "a command line holds no NUL");
+		Py_CLEAR(bytes);
+	}
+	return bytes;
+}
+
+static PyObject *session_run(PyObject *self, PyObject *line)
+{
+	struct session *s = of(self);
+	struct tm_module_state *st = tm_state_of(self);
+	struct tm_run run;
+	int terminal;
+	long width;
+	if (!st || !PyUnicode_Check(line))
+		return st ? PyErr_Format(PyExc_TypeError, "a command line is a str") : NULL;
+	if (s->run)
+		return PyErr_Format(PyExc_RuntimeError, "a command of this session is running already");
+	PyObject *bytes = screen_of(s->host, &terminal, &width) < 0 ? NULL : encoded(line);
+	if (!bytes || tm_run_begin(&run, st, s->host) < 0) {
+		Py_XDECREF(bytes);
+		return NULL;
+	}
+	tm_session_screen(s->session, terminal, width > 0 && width < 1 << 16 ? (unsigned)width : 0);
+	Py_INCREF(self);
+	s->run = &run;
+	struct tm_error *err = tm_session_run_line(s->session, PyBytes_AsString(bytes));
+	if (!err && s->out.failed)
+		err = tm_error_nomem();
+	flush(s, true);
+	s->out.failed = false;
+	bool good = tm_run_end(&run, err, tm_raise_command);
+	s->run = NULL;
+	Py_DECREF(bytes);
+	Py_DECREF(self);
+	if (!good)
+		return NULL;
+	Py_INCREF(Py_None);
+	return Py_None;
+}
+
+static PyObject *session_complete(PyObject *self, PyObject *line)
+{
+	struct tm_module_state *st = tm_state_of(self);
+	struct tm_completion c;
+	PyObject *bytes = !st ? NULL : PyUnicode_Check(line) ? encoded(line) : PyErr_Format(PyExc_TypeError, "a command line is a str");
+	if (!bytes)
+		return NULL;
+	struct tm_error *err = tm_session_complete(of(self)->session, PyBytes_AsString(bytes), &c);
+	Py_DECREF(bytes);
+	if (err) {
+		tm_raise(st, err);
+		return NULL;
+	}
+	PyObject *words = PyList_New((Py_ssize_t)c.words.n);
+	for (size_t i = 0; words && i < c.words.n; i++) {
+		PyObject *word = PyUnicode_DecodeUTF8(c.words.items[i], (Py_ssize_t)strlen(c.words.items[i]), "backslashreplace");
+		if (!word || PyList_SetItem(words, (Py_ssize_t)i, word) < 0)
+			Py_CLEAR(words);
+	}
+	PyObject *result = words ? Py_BuildValue("(Onii)", words, (Py_ssize_t)c.start, (int)c.files, (int)c.expression) : NULL;
+	Py_XDECREF(words);
+	tm_completion_free(&c);
+	return result;
+}
+
+static PyObject *session_snapshot(PyObject *self, PyObject *args)
+{
+	const char *name;
+	struct tm_module_state *st = tm_state_of(self);
+	if (!st || !PyArg_ParseTuple(args, "s:snapshot", &name))
+		return NULL;
+	struct tm_snapshot *found = tm_session_snapshot(of(self)->session, name);
+	if (found)
+		return tm_snapshot_object(st, found);
+	return PyErr_Format(PyExc_KeyError, "no snapshot '%s' in this session", name);
+}
+
+static PyMethodDef methods[] = {
+	{ "run", session_run, METH_O,
+		"run(line)\n\nRuns one command, such as 'statistics --by filename'. What it prints goes to host.write(str). Raises tm.Error,\n"
+		"whose status is the exit status of the shell; KeyboardInterrupt; and what the host's functions raise." },
+	{ "complete", session_complete, METH_O,
+		"complete(line) -> (words, start, files, expression)\n\nWhat may stand at the end of LINE: whole WORDS for what begins at START;\n"
+		"FILES, EXPRESSION: also a file name, an expression of the host's language." },
+	{ "snapshot", session_snapshot, METH_VARARGS, "snapshot(name) -> Snapshot\n\nOne that the session keeps. Raises KeyError." },
+	{ 0 },
+};
+
+static PyType_Slot slots[] = {
+	{ Py_tp_doc, "Session(host)\n\nRuns tm's commands. HOST has write(text); and where it can: target() -> Target, evaluate(expression) -> int,\n"
+		     "where() -> str, poll(what, done, total) -> bool (true: stop), and the attributes terminal and width." },
+	{ Py_tp_new, session_new },
+	{ Py_tp_traverse, session_traverse },
+	{ Py_tp_clear, session_clear },
+	{ Py_tp_dealloc, session_dealloc },
+	{ Py_tp_methods, methods },
+	{ 0 },
+};
+
+PyType_Spec tm_session_spec = { "tm.Session", sizeof(struct session), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots };
