@@ -1,4 +1,5 @@
 /* tm in the shell: argv → command → stdout. The only place that handles signals, prints and exits. */
+#include "launch.h"
 #include "tm/command.h"
 #include "tm/number.h"
 #include <errno.h>
@@ -112,7 +113,7 @@ int main(int argc, char **argv)
 			sigaction(signals[i], &sa, NULL);
 	}
 	struct tm_front front = { .out = { write_out, &output }, .poll = { poll, &progress }, .terminal = isatty(STDOUT_FILENO),
-		.width = ws.ws_col };
+		.width = ws.ws_col, .launch = tm_launch };
 	struct tm_session *session;
 	struct tm_error *err = tm_session_open(&front, &session);
 	if (err)

@@ -122,6 +122,7 @@ struct tm_error *tm_run_traces(struct tm_session *s, const struct tm_args *args)
 struct tm_error *tm_run_traceback(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_config(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_drop(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_launch(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_list(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_snapshot(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_help(struct tm_session *s, const struct tm_args *args);

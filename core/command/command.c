@@ -12,6 +12,10 @@ const struct tm_command tm_commands[] = {
 		.example = "tm config format table" },
 	{ .name = "drop", .operands = "NAME...", .summary = "Forget snapshots of this session.", .groups = TM_GROUP_ALL,
 		.word = TM_WORD_SNAPSHOT, .most_operands = 64, .run = tm_run_drop, .example = "tm drop 1 2" },
+	{ .name = "gdb", .operands = "[PID | CORE | EXE CORE]", .summary = "Start GDB with these commands in it.",
+		.help = "A CORE's program is found by itself where its build-id agrees. GDB's own settings and init files are left as they are;\n"
+			"TM_GDB names another gdb.",
+		.groups = TM_GROUP_ALL, .word = TM_WORD_FILE, .most_operands = 2, .shell = true, .run = tm_run_launch, .example = "tm gdb core" },
 	{ .name = "help", .operands = "[COMMAND]", .summary = "Show what tm can do, or how one command is used.",
 		.groups = TM_GROUP_ALL | TM_GROUP_HELP, .most_operands = 1, .run = tm_run_help,
 		.word = TM_WORD_COMMAND, .example = "tm help statistics" },

@@ -36,7 +36,8 @@ static void offer_kind(const struct tm_session *s, struct prefix *p, enum tm_wor
 		break;
 	case TM_WORD_COMMAND:
 		for (const struct tm_command *c = tm_commands; c->name; c++)
-			offer(p, "", c->name);
+			if (!c->shell || !s->front.lasting)
+				offer(p, "", c->name);
 		break;
 	case TM_WORD_SETTING:
 		for (const struct tm_option *o = tm_options; o->name; o++)

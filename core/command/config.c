@@ -26,6 +26,11 @@ static struct tm_error *find_setting(const char *name, uint64_t *ret)
 	return err;
 }
 
+const void *tm_session_default(const struct tm_session *s, const struct tm_option *o)
+{
+	return (const char *)&s->defaults + o->at;
+}
+
 struct shown {
 	const struct tm_session *session;
 	uint64_t first;
@@ -45,7 +50,7 @@ static void get_name(const struct tm_report *r, uint64_t row, struct tm_cell *c)
 static void get_value(const struct tm_report *r, uint64_t row, struct tm_cell *c)
 {
 	const struct tm_option *o = option_of(r, row);
-	const void *at = (const char *)&((const struct shown *)r->data)->session->defaults + o->at;
+	const void *at = tm_session_default(((const struct shown *)r->data)->session, o);
 	const char *text = o->type == TM_OPTION_CHOICE ? o->choices[*(const unsigned *)at]
 		: o->type == TM_OPTION_STRING	       ? *(const char *const *)at
 						       : NULL;

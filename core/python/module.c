@@ -272,8 +272,8 @@ static PyObject *command_row(const struct tm_command *c)
 	tm_error_free(err);
 	PyObject *options = option_rows(c->groups);
 	PyObject *row = err || !options ? (options ? PyErr_NoMemory() : NULL)
-					: Py_BuildValue("{s:s,s:z,s:s,s:s,s:s,s:O}", "name", c->name, "alias", c->alias, "operands", c->operands,
-						  "summary", c->summary, "help", tm_text_str(&help), "options", options);
+					: Py_BuildValue("{s:s,s:z,s:s,s:s,s:s,s:O,s:O}", "name", c->name, "alias", c->alias, "operands", c->operands,
+						  "summary", c->summary, "help", tm_text_str(&help), "options", options, "shell", c->shell ? Py_True : Py_False);
 	Py_XDECREF(options);
 	tm_text_free(&help);
 	return row;

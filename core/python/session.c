@@ -221,6 +221,28 @@ static PyObject *session_snapshot(PyObject *self, PyObject *args)
 	return PyErr_Format(PyExc_KeyError, "no snapshot '%s' in this session", name);
 }
 
+static PyObject *setting(const struct tm_option *o, const void *at)
+{
+	if (o->type == TM_OPTION_FLAG)
+		return PyBool_FromLong(*(const bool *)at);
+	if (o->type == TM_OPTION_NUMBER)
+		return PyLong_FromUnsignedLongLong(*(const uint64_t *)at);
+	const char *text = o->type == TM_OPTION_CHOICE ? o->choices[*(const unsigned *)at] : *(const char *const *)at;
+	return PyUnicode_DecodeUTF8(text ? text : "", text ? (Py_ssize_t)strlen(text) : 0, "backslashreplace");
+}
+
+static PyObject *session_settings(PyObject *self, PyObject *unused)
+{
+	PyObject *all = PyDict_New();
+	for (const struct tm_option *o = tm_options; all && o->name; o++) {
+		PyObject *value = o->setting ? setting(o, tm_session_default(of(self)->session, o)) : NULL;
+		if (o->setting && (!value || PyDict_SetItemString(all, o->name, value) < 0))
+			Py_CLEAR(all);
+		Py_XDECREF(value);
+	}
+	return all;
+}
+
 static PyMethodDef methods[] = {
 	{ "run", session_run, METH_O,
 		"run(line)\n\nRuns one command, such as 'statistics --by filename'. What it prints goes to host.write(str). Raises tm.Error,\n"
@@ -228,6 +250,7 @@ static PyMethodDef methods[] = {
 	{ "complete", session_complete, METH_O,
 		"complete(line) -> (words, start, files, expression)\n\nWhat may stand at the end of LINE: whole WORDS for what begins at START;\n"
 		"FILES, EXPRESSION: also a file name, an expression of the host's language." },
+	{ "settings", session_settings, METH_NOARGS, "settings() -> dict\n\nThe present defaults, by name: what 'tm config' shows." },
 	{ "snapshot", session_snapshot, METH_VARARGS, "snapshot(name) -> Snapshot\n\nOne that the session keeps. Raises KeyError." },
 	{ 0 },
 };

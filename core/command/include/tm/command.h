@@ -31,11 +31,14 @@ struct tm_front {
 	struct tm_error *(*target)(void *ctx, const struct tm_search *search, enum tm_road road, struct tm_target **ret);
 	/* A debugger's expression → an address; optional: without it only numbers are understood. */
 	struct tm_error *(*evaluate)(void *ctx, const char *expression, uint64_t *ret);
+	/* Starts another program in this one's place: a debugger with the plugin; optional. Returns only to tell why not. */
+	struct tm_error *(*launch)(void *ctx, const char *name, unsigned n, const char *const *operands);
 	/* Where the target stands, in a few words, for the list of snapshots; optional. */
 	void (*where)(void *ctx, struct tm_text *t);
 	void *ctx;
 };
 
+struct tm_option;
 /* Two sessions in one process do not meet. Borrows nothing but FRONT's ctx. */
 struct tm_session;
 struct tm_error *tm_session_open(const struct tm_front *front, struct tm_session **ret);
@@ -49,6 +52,9 @@ struct tm_error *tm_session_run(struct tm_session *s, int argc, const char *cons
  * expression is taken as it stands.
  */
 struct tm_error *tm_session_run_line(struct tm_session *s, const char *line);
+
+/* What the row's option is when a command line does not give it: a bool, uint64_t, unsigned (choice) or const char *. */
+const void *tm_session_default(const struct tm_session *s, const struct tm_option *o);
 
 /* What may stand at the end of a line: WORDS are whole words, HINTS what only the host can list. */
 struct tm_completion {
@@ -99,6 +105,7 @@ struct tm_command {
 	unsigned groups;      /* enum tm_option_group */
 	enum tm_word word;    /* what its operands are */
 	unsigned most_operands;
+	bool shell;	      /* of the shell only */
 	struct tm_error *(*run)(struct tm_session *s, const struct tm_args *args);
 };
 /* Appends what 'tm help COMMAND' shows. */
