@@ -1,7 +1,8 @@
-/* Snapshots: reference counts, totals, notes. */
+/* Snapshots: reference counts, parts, totals, notes. */
 #include "tm/snapshot.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tm_snapshot *tm_snapshot_ref(struct tm_snapshot *s)
 {
@@ -32,6 +33,62 @@ struct tm_error *tm_snapshot_require(const struct tm_snapshot *s, unsigned secti
 {
 	return s->verify ? s->verify(s->owner, s, sections) : NULL;
 }
+
+/* ---- parts ---- */
+
+struct share {
+	struct tm_snapshot *whole;
+	struct tm_snapshot_part part;
+};
+
+static void release(void *owner)
+{
+	struct share *share = owner;
+	tm_snapshot_unref(share->whole);
+	free(share->part.traces);
+	free(share->part.tallies);
+	free(share);
+}
+
+static bool copy_facts(struct tm_snapshot *to, const struct tm_snapshot *from)
+{
+	struct tm_about *a = &to->about;
+	char **strings[] = { &a->target, &a->executable, &a->python, &a->build, &a->source, &a->stopped_by };
+	bool ok = true;
+	*a = from->about;
+	for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+		if (*strings[i] && !(*strings[i] = strdup(*strings[i])))
+			ok = false; /* and on: none may stay that is another's */
+	for (size_t i = 0; ok && i < from->nnotes; i++)
+		ok = tm_snapshot_note(to, from->notes[i].gap, "%s", from->notes[i].text);
+	if (ok && from->ntables && (ok = (to->tables = malloc(from->ntables * sizeof *to->tables)))) {
+		memcpy(to->tables, from->tables, from->ntables * sizeof *to->tables);
+		to->ntables = from->ntables;
+	}
+	return ok;
+}
+
+struct tm_snapshot *tm_snapshot_derive(struct tm_snapshot *s, struct tm_snapshot_part *part)
+{
+	struct tm_snapshot *ret = malloc(sizeof *ret);
+	struct share *share = malloc(sizeof *share);
+	if (ret)
+		*ret = (struct tm_snapshot) { .refs = 1, .traces = part->traces, .ntraces = part->ntraces, .tallies = part->tallies,
+			.ntallies = part->ntallies, .tracebacks = s->tracebacks, .ntracebacks = s->ntracebacks, .frames = s->frames,
+			.nframes = s->nframes, .names = s->names, .nnames = s->nnames, .text = s->text, .text_len = s->text_len };
+	if (!ret || !share || !copy_facts(ret, s)) {
+		tm_snapshot_unref(ret);
+		free(share);
+		return NULL;
+	}
+	*share = (struct share) { tm_snapshot_ref(s), *part };
+	*part = (struct tm_snapshot_part) { 0 };
+	ret->release = release;
+	ret->owner = share;
+	return ret;
+}
+
+/* ---- totals and notes ---- */
 
 void tm_snapshot_total(const struct tm_snapshot *s, uint64_t *count, tm_u128 *size)
 {

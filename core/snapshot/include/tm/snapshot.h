@@ -124,6 +124,19 @@ void tm_snapshot_unref(struct tm_snapshot *s); /* NULL is fine */
 /* To be called before arrays are read: a damaged file is found here, once. SECTIONS: enum tm_section. */
 struct tm_error *tm_snapshot_require(const struct tm_snapshot *s, unsigned sections);
 
+/* Some blocks of a snapshot, in memory from malloc(). */
+struct tm_snapshot_part {
+	struct tm_trace *traces; /* may be NULL, and ntraces still counted */
+	uint64_t ntraces;
+	struct tm_tally *tallies;
+	uint64_t ntallies;
+};
+/*
+ * A new snapshot of them: moves PART's arrays into it, shares all others with S, which it holds, and copies what S says about
+ * itself. All sections of S that it will need have been required. NULL: out of memory, and PART is as it was.
+ */
+struct tm_snapshot *tm_snapshot_derive(struct tm_snapshot *s, struct tm_snapshot_part *part);
+
 static inline const char *tm_snapshot_name(const struct tm_snapshot *s, uint32_t id, size_t *len)
 {
 	*len = (size_t)s->names[id].len;
