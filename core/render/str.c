@@ -22,16 +22,34 @@ void tm_str_traceback(struct tm_text *t, const struct tm_snapshot *s, const stru
 		tm_str_frame(t, s, &f[nframe - 1]);
 }
 
+static void put_average(struct tm_text *t, tm_u128 size, uint64_t count)
+{
+	if (!count)
+		return;
+	tm_text_puts(t, ", average=");
+	tm_text_size(t, tm_divide(size, count), false);
+}
+
 void tm_str_statistic(struct tm_text *t, const struct tm_snapshot *s, const struct tm_statistic *st)
 {
 	tm_str_traceback(t, s, st->frames, st->nframe);
 	tm_text_puts(t, ": size=");
 	tm_text_size(t, tm_divide(st->size, 1), false);
 	tm_text_printf(t, ", count=%llu", (unsigned long long)st->count);
-	if (st->count) {
-		tm_text_puts(t, ", average=");
-		tm_text_size(t, tm_divide(st->size, st->count), false);
-	}
+	put_average(t, st->size, st->count);
+}
+
+void tm_str_statistic_diff(struct tm_text *t, const struct tm_snapshot *s, const struct tm_statistic_diff *d)
+{
+	bool less = d->size_diff < 0;
+	double size = tm_divide(less ? -(tm_u128)d->size_diff : (tm_u128)d->size_diff, 1);
+	tm_str_traceback(t, s, d->frames, d->nframe);
+	tm_text_puts(t, ": size=");
+	tm_text_size(t, tm_divide(d->size, 1), false);
+	tm_text_puts(t, " (");
+	tm_text_size(t, less ? -size : size, true);
+	tm_text_printf(t, "), count=%llu (%+lld)", (unsigned long long)d->count, (long long)d->count_diff);
+	put_average(t, d->size, d->count);
 }
 
 void tm_str_trace(struct tm_text *t, const struct tm_snapshot *s, const struct tm_trace *trace)

@@ -37,6 +37,12 @@ def statistics(snapshot, key, cumulative):
         yield "%d %d %s %s" % (s.size, s.count, frames_of(s.traceback), str(s)[len(str(s.traceback)):])
 
 
+def comparison(old, new, key, cumulative):
+    for d in new.compare_to(old, key, cumulative):
+        numbers = "%d %d %d %d" % (d.size, d.size_diff, d.count, d.count_diff)
+        yield "%s %s %s" % (numbers, frames_of(d.traceback), str(d)[len(str(d.traceback)):])
+
+
 def answers(new, old, filters):
     passed = []
     for traces in new, old:
@@ -52,6 +58,9 @@ def answers(new, old, filters):
     for key, cumulative in GROUPINGS:
         yield "statistics %s%s" % (key, " cumulative" if cumulative else "")
         yield from statistics(passed[0], key, cumulative)
+    for key, cumulative in GROUPINGS:
+        yield "compare %s%s" % (key, " cumulative" if cumulative else "")
+        yield from comparison(passed[1], passed[0], key, cumulative)
 
 
 def main():

@@ -7,6 +7,7 @@
  *   run                                           prints the answers, forgets everything
  */
 #include "tm/builder.h"
+#include "tm/compare.h"
 #include "tm/filter.h"
 #include "tm/query.h"
 #include "tm/render.h"
@@ -143,6 +144,29 @@ static void statistics(struct tm_text *t, struct tm_snapshot *s, size_t by)
 	tm_statistics_free(st);
 }
 
+static void comparison(struct tm_text *t, struct tm_snapshot *const *s, size_t by)
+{
+	struct tm_compare *c;
+	struct tm_text str = { 0 };
+	check(tm_compare_make(s[OLD], s[NEW], groupings[by].key, groupings[by].cumulative, NULL, &c));
+	tm_text_printf(t, "compare %s\n", groupings[by].name);
+	for (uint64_t i = 0; i < c->nrows; i++) {
+		const struct tm_statistic_diff *r = &c->rows[i];
+		tm_text_clear(&str);
+		tm_str_traceback(&str, c->snapshot, r->frames, r->nframe);
+		size_t where = str.len;
+		tm_str_statistic_diff(&str, c->snapshot, r);
+		tm_text_u128(t, r->size);
+		tm_text_putc(t, ' ');
+		tm_text_i128(t, r->size_diff);
+		tm_text_printf(t, " %llu %lld", (unsigned long long)r->count, (long long)r->count_diff);
+		put_frames(t, c->snapshot, r->frames, r->nframe);
+		tm_text_printf(t, " %s\n", str.s + 2 * where);
+	}
+	tm_text_free(&str);
+	tm_compare_free(c);
+}
+
 static struct tm_snapshot *filtered(const struct test *t, struct tm_snapshot *s, bool want_traces)
 {
 	struct tm_snapshot *ret;
@@ -166,6 +190,8 @@ static void run(struct test *test, struct tm_text *t)
 	tm_text_printf(t, "\npass %llu\n", (unsigned long long)s[OLD]->ntraces);
 	for (size_t by = 0; by < NGROUPINGS; by++)
 		statistics(t, s[NEW], by);
+	for (size_t by = 0; by < NGROUPINGS; by++)
+		comparison(t, s, by);
 	tm_text_puts(t, "end\n");
 	for (size_t i = 0; i < test->nfilters; i++)
 		free((char *)test->filters[i].pattern);

@@ -4,6 +4,7 @@
  */
 #ifndef TM_RENDER_H
 #define TM_RENDER_H
+#include "tm/compare.h"
 #include "tm/query.h"
 #include "tm/sink.h"
 #include "tm/snapshot.h"
@@ -82,6 +83,8 @@ void tm_str_frame(struct tm_text *t, const struct tm_snapshot *s, const struct t
 /* str(Traceback): its first, oldest frame. */
 void tm_str_traceback(struct tm_text *t, const struct tm_snapshot *s, const struct tm_frame *f, uint32_t nframe);
 void tm_str_statistic(struct tm_text *t, const struct tm_snapshot *s, const struct tm_statistic *st);
+/* S: the comparison's own snapshot. */
+void tm_str_statistic_diff(struct tm_text *t, const struct tm_snapshot *s, const struct tm_statistic_diff *d);
 void tm_str_trace(struct tm_text *t, const struct tm_snapshot *s, const struct tm_trace *trace);
 /*
  * Traceback.format(): the newest LIMIT frames (0: all), oldest first or the other way round, each with its line of source
