@@ -16,7 +16,11 @@ enum tm_option_group {
 	TM_GROUP_VERIFY = 256,
 	TM_GROUP_HELP = 512,
 	TM_GROUP_NAME = 1024, /* commands that keep a snapshot in the session */
+	TM_GROUP_FILTER = 2048,
 };
+
+enum { TM_MOST_STRINGS = 32 };
+typedef const char *tm_strings[TM_MOST_STRINGS + 1]; /* of a repeatable option; ends with NULL */
 
 enum { TM_COLOR_AUTO, TM_COLOR_ALWAYS, TM_COLOR_NEVER };
 
@@ -30,11 +34,14 @@ struct tm_args {
 	uint64_t pid;
 	bool has_pid;
 	const char *exe, *sysroot;
-	const char *debug_dirs[17]; /* ends with NULL */
+	tm_strings debug_dirs;
 	bool no_stop, strict;
 	const char *in;
 	bool verify;
 	unsigned road; /* enum tm_road */
+	/* filters */
+	tm_strings include, exclude, domain, exclude_domain;
+	bool all_frames;
 	/* query */
 	unsigned by;
 	bool cumulative;
@@ -102,6 +109,8 @@ struct tm_error *tm_source_snapshot(struct tm_session *s, const struct tm_args *
 /* The same, and the target that it was read from, if it is not a file: closed by the caller. */
 struct tm_error *tm_source_open(struct tm_session *s, const struct tm_args *args, const char *source, bool traces,
 	struct tm_snapshot **ret, struct tm_target **target);
+/* Replaces *SNAPSHOT by what the filters of the command line let pass. */
+struct tm_error *tm_args_filter(struct tm_session *s, const struct tm_args *args, bool traces, struct tm_snapshot **snapshot);
 /* NOTTRACING, with advice, unless the snapshot is of a process that traces. */
 struct tm_error *tm_source_tracing(const struct tm_snapshot *s);
 /* For --strict: INCOMPLETE when something is missing. */
@@ -120,8 +129,10 @@ struct tm_error *tm_run_status(struct tm_session *s, const struct tm_args *args)
 struct tm_error *tm_run_statistics(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_traces(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_traceback(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_compare(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_config(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_drop(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_filter(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_launch(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_list(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_snapshot(struct tm_session *s, const struct tm_args *args);

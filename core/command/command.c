@@ -2,19 +2,32 @@
 #include "args.h"
 
 #define SOURCE_HELP                                                                                          \
-	"SOURCE is a snapshot of this session, an ELF core file, a process (its PID) or a snapshot file; files are told apart by\n" \
-	"their content. In a debugger no SOURCE means the present target."
+	"SOURCE is a snapshot of this session, an ELF core file, a process (its PID) or a snapshot file; files are told\n" \
+	"apart by their content. In a debugger no SOURCE means the present target."
 
 const struct tm_command tm_commands[] = {
+	{ .name = "compare", .alias = "diff", .operands = "[OLD [NEW]]",
+		.summary = "Show what grew and what shrank between two snapshots (Snapshot.compare_to).",
+		.help = "OLD and NEW are SOURCEs. Without them: the last two snapshots of this session; with OLD alone: it against the\n"
+			"present target. One line each is str(StatisticDiff) of tracemalloc, in its order.\n" SOURCE_HELP,
+		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_FILTER | TM_GROUP_RENDER | TM_GROUP_ROWS | TM_GROUP_BY | TM_GROUP_OUTPUT,
+		.word = TM_WORD_SOURCE, .most_operands = 2, .run = tm_run_compare, .example = "tm compare before.tm core --by filename" },
 	{ .name = "config", .operands = "[NAME [VALUE]]", .summary = "Show or set the defaults of this session.",
-		.help = "Each setting is the default of the option of the same name. In GDB 'set tm NAME VALUE' and 'show tm NAME' do the same.",
+		.help = "Each setting is the default of the option of the same name. In GDB 'set tm NAME VALUE' and 'show tm NAME' do\n"
+			"the same.",
 		.groups = TM_GROUP_ALL | TM_GROUP_RENDER, .word = TM_WORD_SETTING, .most_operands = 2, .run = tm_run_config,
 		.example = "tm config format table" },
 	{ .name = "drop", .operands = "NAME...", .summary = "Forget snapshots of this session.", .groups = TM_GROUP_ALL,
 		.word = TM_WORD_SNAPSHOT, .most_operands = 64, .run = tm_run_drop, .example = "tm drop 1 2" },
+	{ .name = "filter", .operands = "[SOURCE]", .summary = "Make a snapshot of the blocks that filters let pass (Snapshot.filter_traces).",
+		.help = "A block passes when it fits an --include or --domain, or there is none, and no --exclude or --exclude-domain.\n"
+			"Patterns are fnmatch's: *, ?, [seq], [!seq]; PAT:LINE asks for that line, too. Every command with a SOURCE has these\n"
+			"options. It is kept in the session or written with -o, as by 'tm snapshot'.\n" SOURCE_HELP,
+		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_FILTER | TM_GROUP_OUTPUT | TM_GROUP_NAME, .word = TM_WORD_SOURCE,
+		.most_operands = 1, .run = tm_run_filter, .example = "tm filter core --exclude '*/importlib/*' -o mine.tm" },
 	{ .name = "gdb", .operands = "[PID | CORE | EXE CORE]", .summary = "Start GDB with these commands in it.",
-		.help = "A CORE's program is found by itself where its build-id agrees. GDB's own settings and init files are left as they are;\n"
-			"TM_GDB names another gdb.",
+		.help = "A CORE's program is found by itself where its build-id agrees. GDB's own settings and init files are left as\n"
+			"they are; TM_GDB names another gdb.",
 		.groups = TM_GROUP_ALL, .word = TM_WORD_FILE, .most_operands = 2, .shell = true, .run = tm_run_launch, .example = "tm gdb core" },
 	{ .name = "help", .operands = "[COMMAND]", .summary = "Show what tm can do, or how one command is used.",
 		.groups = TM_GROUP_ALL | TM_GROUP_HELP, .most_operands = 1, .run = tm_run_help,
@@ -22,14 +35,14 @@ const struct tm_command tm_commands[] = {
 	{ .name = "list", .operands = "", .summary = "Show the snapshots of this session, and the growth from one to the next.",
 		.groups = TM_GROUP_ALL | TM_GROUP_RENDER | TM_GROUP_OUTPUT, .run = tm_run_list, .example = "tm list" },
 	{ .name = "snapshot", .operands = "[SOURCE]", .summary = "Keep all traces, in this session or in a file (take_snapshot).",
-		.help = "Without -o it is kept in the session under its number or --name; the shell keeps nothing and needs -o. The file is tm's\n"
-			"own format: it opens at once whatever its size, and every command takes it as SOURCE.\n" SOURCE_HELP,
-		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_OUTPUT | TM_GROUP_NAME, .word = TM_WORD_SOURCE, .most_operands = 1, .run = tm_run_snapshot,
+		.help = "Without -o it is kept in the session under its number or --name; the shell keeps nothing and needs -o. The file\n"
+			"is tm's own format: it opens at once whatever its size, and every command takes it as SOURCE.\n" SOURCE_HELP,
+		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_FILTER | TM_GROUP_OUTPUT | TM_GROUP_NAME, .word = TM_WORD_SOURCE, .most_operands = 1, .run = tm_run_snapshot,
 		.example = "tm snapshot core -o night.tm" },
 	{ .name = "statistics", .alias = "stats", .operands = "[SOURCE]",
 		.summary = "Show what allocated most, by line, file or traceback (Snapshot.statistics).",
 		.help = "One line each is str(Statistic) of tracemalloc, in its order; lines of tm's own begin with '# '.\n" SOURCE_HELP,
-		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_ROWS | TM_GROUP_BY | TM_GROUP_OUTPUT,
+		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_FILTER | TM_GROUP_RENDER | TM_GROUP_ROWS | TM_GROUP_BY | TM_GROUP_OUTPUT,
 		.word = TM_WORD_SOURCE, .most_operands = 1, .run = tm_run_statistics, .example = "tm statistics core --by filename --cumulative" },
 	{ .name = "status", .operands = "[SOURCE]",
 		.summary = "Show whether tracemalloc traces, how much, and whether its tables can be trusted.",
@@ -39,14 +52,14 @@ const struct tm_command tm_commands[] = {
 		.run = tm_run_status, .example = "tm status 1234" },
 	{ .name = "traceback", .alias = "tb", .operands = "EXPR",
 		.summary = "Show where the block at an address was allocated (get_object_traceback).",
-		.help = "EXPR is an address: the start of a block, any address inside one, or that of a Python object. A debugger evaluates it in\n"
-			"its own language, so a variable of a C frame or a register will do; behind '--' nothing of it is taken for an option.\n"
+		.help = "EXPR is an address: the start of a block, any address inside one, or that of a Python object. A debugger evaluates\n"
+			"it in its own language, so a variable of a C frame or a register will do; behind '--' nothing is an option.\n"
 			"Frames come as Traceback.format() writes them, the oldest first.",
 		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_OUTPUT | TM_GROUP_IN | TM_GROUP_FRAMES,
 		.word = TM_WORD_EXPRESSION, .most_operands = 64, .run = tm_run_traceback, .example = "tm traceback 0x7f52a4c0 --in core" },
 	{ .name = "traces", .operands = "[SOURCE]", .summary = "Show the single blocks, biggest first (Snapshot.traces).",
 		.help = "One line each is str(Trace) of tracemalloc.\n" SOURCE_HELP,
-		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_ROWS | TM_GROUP_OUTPUT, .word = TM_WORD_SOURCE, .most_operands = 1,
+		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_FILTER | TM_GROUP_RENDER | TM_GROUP_ROWS | TM_GROUP_OUTPUT, .word = TM_WORD_SOURCE, .most_operands = 1,
 		.run = tm_run_traces, .example = "tm traces core -n 20 --format table" },
 	{ .name = "version", .operands = "", .summary = "Show the version of tm and of the libraries it uses.",
 		.groups = TM_GROUP_ALL, .run = tm_run_version, .example = "tm version" },

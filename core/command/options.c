@@ -21,6 +21,17 @@ const struct tm_option tm_options[] = {
 		TM_WORD_NONE, true },
 	{ "most-recent-first", 0, TM_OPTION_FLAG, NULL, NULL, "newest frame first", AT(most_recent_first), TM_GROUP_FRAMES,
 		TM_WORD_NONE, true },
+	{ "include", 0, TM_OPTION_STRINGS, "PAT[:LINE]", NULL,
+		"only blocks whose newest frame's file fits this pattern; repeatable: any of them", AT(include),
+		TM_GROUP_FILTER, TM_WORD_NONE, false },
+	{ "exclude", 0, TM_OPTION_STRINGS, "PAT[:LINE]", NULL, "no blocks that fit this one; repeatable", AT(exclude), TM_GROUP_FILTER,
+		TM_WORD_NONE, false },
+	{ "all-frames", 0, TM_OPTION_FLAG, NULL, NULL, "patterns look at every frame, not just the newest", AT(all_frames),
+		TM_GROUP_FILTER, TM_WORD_NONE, false },
+	{ "domain", 0, TM_OPTION_STRINGS, "N", NULL, "only blocks of this domain (0: Python's own; 389047: numpy's); repeatable",
+		AT(domain), TM_GROUP_FILTER, TM_WORD_NONE, false },
+	{ "exclude-domain", 0, TM_OPTION_STRINGS, "N", NULL, "no blocks of this domain; repeatable", AT(exclude_domain), TM_GROUP_FILTER,
+		TM_WORD_NONE, false },
 	{ "in", 0, TM_OPTION_STRING, "SOURCE", NULL, "look in this core, process or snapshot", AT(in), TM_GROUP_IN, TM_WORD_SOURCE, false },
 	{ "core", 'c', TM_OPTION_STRING, "FILE", NULL, "SOURCE is this core or snapshot file", AT(core), TM_GROUP_SOURCE, TM_WORD_FILE,
 		false },
@@ -34,7 +45,7 @@ const struct tm_option tm_options[] = {
 	{ "debug-dir", 0, TM_OPTION_STRINGS, "DIR", NULL, "folder with separate debug files, besides /usr/lib/debug; repeatable",
 		AT(debug_dirs), TM_GROUP_SOURCE, TM_WORD_FILE, false },
 	{ "read", 0, TM_OPTION_CHOICE, "ROAD", read_choices,
-		"read a debugger's target by itself (direct), through the debugger, or as is best (auto, the default)", AT(road),
+		"read a debugger's target through it (debugger), by itself (direct) or as is best (auto)", AT(road),
 		TM_GROUP_SOURCE, TM_WORD_NONE, true },
 	{ "verify", 0, TM_OPTION_FLAG, NULL, NULL, "look for the tables in every way, and read a snapshot file to its end", AT(verify),
 		TM_GROUP_VERIFY, TM_WORD_NONE, false },
@@ -202,7 +213,7 @@ struct tm_error *tm_option_set(const struct tm_option *o, const char *value, str
 	case TM_OPTION_CHOICE:
 		return set_choice(o, value, (unsigned *)at);
 	case TM_OPTION_STRINGS:
-		for (unsigned i = 0; i + 1 < sizeof args->debug_dirs / sizeof *args->debug_dirs; i++)
+		for (unsigned i = 0; i < TM_MOST_STRINGS; i++)
 			if (!((const char **)at)[i]) {
 				((const char **)at)[i] = value;
 				return NULL;

@@ -96,7 +96,7 @@ struct tm_error *tm_run_snapshot(struct tm_session *s, const struct tm_args *arg
 	struct tm_snapshot *snap;
 	struct tm_error *err = tm_args_check_output(s, args); /* before a process is stopped for it */
 	if (!err && !args->output && !s->front.lasting)
-		err = tm_error_new(TM_ERR_USAGE, "where to? usage: tm snapshot [SOURCE] -o FILE");
+		err = tm_error_new(TM_ERR_USAGE, "where to? usage: tm %s %s -o FILE", args->command->name, args->command->operands);
 	if (!err)
 		err = tm_source_snapshot(s, args, args->noperands ? args->operands[0] : NULL, true, &snap);
 	if (err)

@@ -101,12 +101,16 @@ struct tm_error *tm_source_open(struct tm_session *s, const struct tm_args *args
 		struct tm_capture_options o = { .traces = traces, .no_stop = args->no_stop, .verify = args->verify };
 		err = tm_capture(target, &o, &snapshot);
 	}
+	if (!err)
+		err = tm_args_filter(s, args, traces, &snapshot);
 	if (err || !ret_target) {
 		tm_target_close(target);
 		target = NULL;
 	}
-	if (err)
+	if (err) {
+		tm_snapshot_unref(snapshot);
 		return err;
+	}
 	*ret = snapshot;
 	if (ret_target)
 		*ret_target = target;

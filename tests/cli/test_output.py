@@ -22,7 +22,8 @@ import shell
 from target import Target, Unavailable
 
 FORMATS = ["text", "table", "json", "csv"]
-COMMANDS = ["help", "snapshot", "statistics", "status", "traceback", "traces", "version"]
+READERS = ["compare", "filter", "snapshot", "statistics", "status", "traceback", "traces"]
+COMMANDS = sorted([*READERS, "config", "drop", "gdb", "help", "list", "version"])
 VIEWS = [
     ["status"], ["statistics", "-n", "0"], ["statistics", "-n", "0", "--by", "filename"],
     ["statistics", "-n", "0", "--by", "traceback"], ["statistics", "-n", "0", "--cumulative"],
@@ -352,7 +353,7 @@ def test_help_of_each_command(tm, command):
     for words in [command, "--help"], [command, "-h"], [command, "no-such-file", "--help"]:
         if command == "help" and words != ["help", "--help"]:
             continue
-        if command == "version" and "no-such-file" in words:
+        if command in ("version", "list") and "no-such-file" in words:
             continue
         assert tm.output(*words) == text or command == "help"
     assert "Usage: tm %s" % command in text and "Example:" in text
@@ -378,19 +379,21 @@ def options(tm, command):
     return re.findall(r"^  (?:-(\w), |    )--([a-z-]+)(?: ([A-Z]+))?", tm.output("help", command), re.M)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", READERS)
 def test_every_option_of_the_help_is_taken(tm, command, tmp_path):
     """None of them is a usage error; the source does not exist."""
     values = {"by": "filename", "limit": "1", "frames": "1", "in": "missing", "core": "missing", "pid": "0", "format": "csv",
-              "color": "never", "output": str(tmp_path / "out")}
+              "color": "never", "output": str(tmp_path / "out"), "domain": "1", "exclude-domain": "1", "read": "direct"}
     for letter, name, value in options(tm, command):
         words = [values.get(name, "x")] if value else []
-        operand = {"traceback": ["0x1"], "help": [], "version": []}.get(command, ["./missing"])
+        operand = {"traceback": ["0x1"], "compare": ["./missing", "./missing"]}.get(command, ["./missing"])
         if name in ("core", "pid"):
-            operand = ["0x1"] if command == "traceback" else []
+            operand = {"traceback": ["0x1"], "compare": ["./missing"]}.get(command, [])
+        if name == "name":  # of a debugger's session
+            continue
         if command == "traceback" and name not in ("in", "core", "pid"):
             operand += ["--in", "./missing"]
-        if command == "snapshot" and name != "output":
+        if command in ("snapshot", "filter") and name != "output":
             operand += ["-o", tmp_path / "out"]
         for spelled in ["--" + name, *["-" + letter] * bool(letter)]:
             done = tm.run(command, *operand, spelled, *words)
@@ -409,14 +412,18 @@ def test_the_examples_work(tm, core, tmp_path):
     page = tm.output("help", "--man")
     found += examples(page.split(".SH EXAMPLES")[1].split(".SH")[0])
     os.symlink(core, tmp_path / "core")
+    tm.output("snapshot", core, "-o", tmp_path / "before.tm")
     for line in found:
         words = shlex.split(line)[1:]
+        if words[0] in ("config", "drop", "gdb"):  # of a debugger's session, or a debugger itself
+            continue
         done = tm.run(*words, cwd=tmp_path)
         assert done.returncode != 2, (line, done.stderr)
         if "core" in words and words[0] != "traceback":  # a PID or an address of an example need not be there
             assert done.returncode == 0, (line, done.stderr)
         for path in tmp_path.glob("*.tm"):
-            path.unlink()
+            if path.name != "before.tm":
+                path.unlink()
 
 
 def test_the_manual_page(tm, tmp_path):

@@ -268,15 +268,16 @@ static void wrong_options_are_told_one_by_one(void **state)
 
 static void too_many_folders_are_refused(void **state)
 {
-	const char *argv[64];
+	const char *argv[2 * TM_MOST_STRINGS + 3];
 	struct tm_args a;
-	for (int i = 0; i < 63; i++)
+	for (int i = 0; i < 2 * TM_MOST_STRINGS + 2; i++)
 		argv[i] = i % 2 ? "/a" : "--debug-dir";
-	argv[34] = NULL;
+	argv[2 * TM_MOST_STRINGS + 2] = NULL;
 	fails(parse_words("statistics", &a, argv), TM_ERR_USAGE, "too often");
-	argv[32] = NULL; /* sixteen are taken */
+	argv[2 * TM_MOST_STRINGS] = NULL;
 	ok(parse_words("statistics", &a, argv));
-	assert_null(a.debug_dirs[16]);
+	assert_null(a.debug_dirs[TM_MOST_STRINGS]);
+	assert_null(a.include[0]);
 }
 
 static void the_environment_gives_the_format_unless_an_option_does(void **state)
@@ -592,7 +593,7 @@ static void lines_complete_from_the_tables(void **state)
 	struct host h = { core, 0, "" };
 	struct tm_session *s = lasting_session(&h);
 	completes(s, "statu", 0, "status", false, false);
-	completes(s, "", 0, "config drop help list snapshot statistics status traceback traces version", false, false);
+	completes(s, "", 0, "compare config drop filter help list snapshot statistics status traceback traces version", false, false);
 	completes(s, "help tra", 5, "traceback traces", false, false);
 	completes(s, "statistics --b", 11, "--by", false, false);
 	completes(s, "statistics --by ", 16, "filename lineno traceback", false, false);
@@ -646,6 +647,40 @@ static void a_session_keeps_snapshots(void **state)
 	tm_session_close(s);
 	assert_int_equal(kept->ntraces, 6);
 	tm_snapshot_unref(kept);
+	free(core);
+}
+
+static void filters_and_comparisons(void **state)
+{
+	char *core = python_core(state, "core", NULL);
+	struct host h = { core, 0, "" };
+	struct tm_session *s = lasting_session(&h);
+	fails(tm_session_run_line(s, "compare"), TM_ERR_USAGE, "compare what?");
+	ok(tm_session_run_line(s, "snapshot --include a.py:1 --name a"));
+	ok(tm_session_run_line(s, "filter a --exclude *:1 --name none"));
+	ok(tm_session_run_line(s, "snapshot"));
+	tm_text_clear(&out);
+	ok(tm_session_run_line(s, "statistics a -q -n 0"));
+	assert_string_equal(out.s, "a.py:1: size=1150 B, count=3, average=383 B\n");
+	tm_text_clear(&out);
+	ok(tm_session_run_line(s, "compare none a -q"));
+	assert_string_equal(out.s, "a.py:1: size=1150 B (+1150 B), count=3 (+3), average=383 B\n");
+	tm_text_clear(&out);
+	ok(tm_session_run_line(s, "compare a none -q"));
+	assert_string_equal(out.s, "a.py:1: size=0 B (-1150 B), count=0 (-3)\n");
+	/* The last two; one against now; filters on both sides. */
+	tm_text_clear(&out);
+	ok(tm_session_run_line(s, "compare --format csv --include a.py:1"));
+	assert_non_null(strstr(out.s, "\n1150,1150,3,3,\"[[\"\"a.py\"\",1]]\",tm.compare/1,true\n"));
+	tm_text_clear(&out);
+	ok(tm_session_run_line(s, "diff a --include a.py:1 --format csv"));
+	assert_non_null(strstr(out.s, "\n1150,0,3,0,"));
+	fails(tm_session_run_line(s, "compare a none -p 1"), TM_ERR_USAGE, "too many");
+	fails(tm_session_run_line(s, "compare a --by traceback --cumulative"), TM_ERR_USAGE, "--cumulative goes with");
+	fails(tm_session_run_line(s, "statistics a --domain x"), TM_ERR_USAGE, "a domain is a number");
+	fails(tm_session_run_line(s, "filter a --include x:99999999999 --name y"), TM_ERR_USAGE, "no line has the number");
+	tm_session_close(s);
+	fails(run("compare", core), TM_ERR_USAGE, "compare with what?");
 	free(core);
 }
 
@@ -721,6 +756,7 @@ int main(void)
 		TEST(lines_split_as_in_a_shell),
 		TEST(lines_complete_from_the_tables),
 		TEST(a_session_keeps_snapshots),
+		TEST(filters_and_comparisons),
 		TEST(settings_are_the_defaults_of_options),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
