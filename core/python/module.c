@@ -21,24 +21,47 @@ struct tm_module_state *tm_state_of_type(PyTypeObject *type)
 	return st;
 }
 
+/* In this order: a base before what derives from it. */
+static const struct {
+	enum tm_type type;
+	PyType_Spec *spec;
+	int base;	 /* -1: object */
+	bool sequence; /* counts as a collections.abc.Sequence */
+} types[] = {
+	{ TM_TYPE_FRAME, &tm_frame_spec, -1, false },
+	{ TM_TYPE_TRACEBACK, &tm_traceback_spec, -1, true },
+	{ TM_TYPE_TRACE, &tm_trace_spec, -1, false },
+	{ TM_TYPE_TRACES, &tm_traces_spec, -1, true },
+	{ TM_TYPE_STATISTIC, &tm_statistic_spec, -1, false },
+	{ TM_TYPE_STATISTIC_DIFF, &tm_statistic_diff_spec, -1, false },
+	{ TM_TYPE_BASE_FILTER, &tm_base_filter_spec, -1, false },
+	{ TM_TYPE_FILTER, &tm_filter_spec, TM_TYPE_BASE_FILTER, false },
+	{ TM_TYPE_DOMAIN_FILTER, &tm_domain_filter_spec, TM_TYPE_BASE_FILTER, false },
+	{ TM_TYPE_SNAPSHOT, &tm_snapshot_spec, -1, false },
+	{ TM_TYPE_TARGET, &tm_target_spec, -1, false },
+	{ TM_TYPE_SESSION, &tm_session_spec, -1, false },
+};
+
+static int add_type(PyObject *module, struct tm_module_state *st, size_t i, PyObject *sequence)
+{
+	PyObject *bases = types[i].base < 0 ? NULL : PyTuple_Pack(1, st->types[types[i].base]);
+	PyObject *type = types[i].base < 0 || bases ? PyType_FromSpecWithBases(types[i].spec, bases) : NULL;
+	Py_XDECREF(bases);
+	st->types[types[i].type] = type;
+	if (!type || PyObject_SetAttrString(type, "__tm__", module) < 0 ||
+	    PyObject_SetAttrString(module, strchr(types[i].spec->name, '.') + 1, type) < 0)
+		return -1;
+	PyObject *done = types[i].sequence ? PyObject_CallMethod(sequence, "register", "O", type) : NULL;
+	Py_XDECREF(done);
+	return types[i].sequence && !done ? -1 : 0;
+}
+
 int tm_types_add(PyObject *module, struct tm_module_state *st)
 {
-	static PyType_Spec *const specs[TM_NTYPES] = { [TM_TYPE_FRAME] = &tm_frame_spec, [TM_TYPE_TRACEBACK] = &tm_traceback_spec,
-		[TM_TYPE_TRACE] = &tm_trace_spec, [TM_TYPE_TRACES] = &tm_traces_spec, [TM_TYPE_STATISTIC] = &tm_statistic_spec,
-		[TM_TYPE_SNAPSHOT] = &tm_snapshot_spec, [TM_TYPE_TARGET] = &tm_target_spec, [TM_TYPE_SESSION] = &tm_session_spec };
 	PyObject *abc = PyImport_ImportModule("collections.abc"), *sequence = abc ? PyObject_GetAttrString(abc, "Sequence") : NULL;
 	int failed = sequence ? 0 : -1;
-	for (int i = 0; !failed && i < TM_NTYPES; i++) {
-		PyObject *type = st->types[i] = PyType_FromSpec(specs[i]);
-		failed = type ? PyObject_SetAttrString(type, "__tm__", module) : -1;
-		if (!failed)
-			failed = PyObject_SetAttrString(module, strchr(specs[i]->name, '.') + 1, type);
-		if (!failed && (i == TM_TYPE_TRACEBACK || i == TM_TYPE_TRACES)) {
-			PyObject *done = PyObject_CallMethod(sequence, "register", "O", type);
-			failed = done ? 0 : -1;
-			Py_XDECREF(done);
-		}
-	}
+	for (size_t i = 0; !failed && i < sizeof types / sizeof *types; i++)
+		failed = add_type(module, st, i, sequence);
 	Py_XDECREF(sequence);
 	Py_XDECREF(abc);
 	return failed;
@@ -207,6 +230,29 @@ static PyObject *traceback_at(struct tm_module_state *st, struct tm_snapshot *s,
 	return result;
 }
 
+/* tracemalloc's private parts that scripts and tests use. */
+static PyObject *get_traces(PyObject *module, PyObject *unused)
+{
+	struct tm_module_state *st = state(module);
+	if (!st->host)
+		return own("_tracemalloc", "_get_traces", NULL);
+	struct tm_snapshot *s = capture(st, true, NULL, NULL);
+	if (s && !s->about.tracing) {
+		tm_snapshot_unref(s);
+		return PyList_New(0);
+	}
+	PyObject *traces = s ? tm_traces_object(st, s) : NULL, *list = traces ? tm_traces_list(traces) : NULL;
+	Py_XDECREF(traces);
+	return list;
+}
+
+static PyObject *format_size(PyObject *module, PyObject *args)
+{
+	PyObject *size;
+	int sign;
+	return PyArg_ParseTuple(args, "Op:_format_size", &size, &sign) ? tm_format_size(size, sign) : NULL;
+}
+
 static PyObject *get_object_traceback(PyObject *module, PyObject *object)
 {
 	struct tm_module_state *st = state(module);
@@ -245,11 +291,11 @@ static PyObject *option_row(const struct tm_option *o)
 			Py_CLEAR(choices);
 		Py_XDECREF(choice);
 	}
-	static const char *const types[] = { [TM_OPTION_FLAG] = "flag", [TM_OPTION_NUMBER] = "number", [TM_OPTION_STRING] = "string",
+	static const char *const kinds[] = { [TM_OPTION_FLAG] = "flag", [TM_OPTION_NUMBER] = "number", [TM_OPTION_STRING] = "string",
 		[TM_OPTION_STRINGS] = "strings", [TM_OPTION_CHOICE] = "choice" };
 	char letter[2] = { o->letter, 0 };
 	return !choices ? NULL
-			: Py_BuildValue("{s:s,s:s,s:s,s:z,s:N,s:s,s:O}", "name", o->name, "letter", letter, "type", types[o->type], "value",
+			: Py_BuildValue("{s:s,s:s,s:s,s:z,s:N,s:s,s:O}", "name", o->name, "letter", letter, "type", kinds[o->type], "value",
 				  o->value, "choices", choices, "help", o->help, "setting", o->setting ? Py_True : Py_False);
 }
 
@@ -318,6 +364,8 @@ static PyMethodDef methods[] = {
 	{ "get_object_traceback", get_object_traceback, METH_O,
 		"get_object_traceback(obj) -> Traceback or None\n\nWhere OBJ was allocated. Of a target outside OBJ is its address, or a debugger's\n"
 		"value of it." },
+	{ "_get_traces", get_traces, METH_NOARGS, NULL },
+	{ "_format_size", format_size, METH_VARARGS, NULL },
 	{ "bind", bind, METH_O,
 		"bind(host)\n\nFrom now on the functions mean what host.target() returns. None: this process again. For debuggers' plugins." },
 	{ "commands", commands, METH_NOARGS, "commands() -> list of dict\n\nThe rows of tm's table of commands, with their options. For plugins." },

@@ -7,11 +7,12 @@
 #include <Python.h>
 #include <structmember.h>
 #include "tm/command.h"
+#include "tm/filter.h"
 #include "tm/snapshot.h"
 
 enum tm_type {
-	TM_TYPE_FRAME, TM_TYPE_TRACEBACK, TM_TYPE_TRACE, TM_TYPE_TRACES, TM_TYPE_STATISTIC, TM_TYPE_SNAPSHOT, TM_TYPE_TARGET,
-	TM_TYPE_SESSION, TM_NTYPES
+	TM_TYPE_FRAME, TM_TYPE_TRACEBACK, TM_TYPE_TRACE, TM_TYPE_TRACES, TM_TYPE_STATISTIC, TM_TYPE_STATISTIC_DIFF,
+	TM_TYPE_BASE_FILTER, TM_TYPE_FILTER, TM_TYPE_DOMAIN_FILTER, TM_TYPE_SNAPSHOT, TM_TYPE_TARGET, TM_TYPE_SESSION, TM_NTYPES
 };
 
 struct tm_module_state {
@@ -30,7 +31,8 @@ static inline struct tm_module_state *tm_state_of(PyObject *self)
 
 /* Makes the types and adds them to the module. -1 with an exception. */
 int tm_types_add(PyObject *module, struct tm_module_state *st);
-extern PyType_Spec tm_frame_spec, tm_traceback_spec, tm_trace_spec, tm_traces_spec, tm_statistic_spec, tm_snapshot_spec, tm_target_spec,
+extern PyType_Spec tm_frame_spec, tm_traceback_spec, tm_trace_spec, tm_traces_spec, tm_statistic_spec, tm_statistic_diff_spec,
+	tm_base_filter_spec, tm_filter_spec, tm_domain_filter_spec, tm_snapshot_spec, tm_target_spec,
 	tm_session_spec;
 
 /* ---- small immutable objects: a few fields, each a Python object or NULL ---- */
@@ -73,7 +75,17 @@ PyObject *tm_snapshot_object(struct tm_module_state *st, struct tm_snapshot *s);
 /* The frames of a traceback as tuples, newest first; filenames are made once for each TRACES object. */
 PyObject *tm_traces_frames(PyObject *traces, const struct tm_frame *frames, uint32_t n);
 PyObject *tm_traces_object(struct tm_module_state *st, struct tm_snapshot *s);
-struct tm_snapshot *tm_traces_snapshot(PyObject *traces); /* borrowed */
+PyObject *tm_traces_of_list(struct tm_module_state *st, PyObject *list); /* of Python tuples; borrows LIST */
+/* Borrowed; made now where the traces are Python's: then NULL with an exception when they are none. */
+struct tm_snapshot *tm_traces_snapshot(PyObject *traces);
+PyObject *tm_traces_list(PyObject *traces); /* the tuples, a new reference */
+/*
+ * A snapshot of Python tuples. TypeError for what is no trace; OverflowError for sizes that do not fit 64 bits, domains and
+ * lines that do not fit 32, and negative ones.
+ */
+struct tm_snapshot *tm_raw_snapshot(PyObject *traces);
+/* 1: SELF is a filter that the core can apply, *RET, whose text KEEP (a list) keeps; 0: it is not; -1 with an exception. */
+int tm_filter_convert(struct tm_module_state *st, PyObject *self, PyObject *keep, struct tm_filter *ret);
 PyObject *tm_long_u128(tm_u128 n);
 
 /* ---- work without the GIL, callbacks with it ---- */

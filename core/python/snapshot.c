@@ -1,5 +1,6 @@
 /* tm.Snapshot: all traces of one moment, as tracemalloc.Snapshot. */
 #include "module.h"
+#include "tm/compare.h"
 #include "tm/query.h"
 #include <string.h>
 
@@ -27,8 +28,33 @@ static int key_of(PyObject *name, int cumulative, enum tm_key *ret)
 	return -1;
 }
 
-static PyObject *statistic(struct tm_module_state *st, PyObject *traces, const struct tm_statistic *row)
+static PyObject *snapshot_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
+	static char *names[] = { "traces", "traceback_limit", NULL };
+	struct tm_module_state *st = tm_state_of_type(type);
+	PyObject *list, *limit;
+	if (!st || !PyArg_ParseTupleAndKeywords(args, kwargs, "OO:Snapshot", names, &list, &limit))
+		return NULL;
+	Py_INCREF(limit);
+	return tm_record_new(type, (PyObject *const[TM_FIELDS]) { tm_traces_of_list(st, list), limit });
+}
+
+/* N rows as a list; ROW makes one. */
+static PyObject *list_of(uint64_t n, PyObject *(*row)(struct tm_module_state *st, PyObject *traces, const void *data, uint64_t i),
+	struct tm_module_state *st, PyObject *traces, const void *data)
+{
+	PyObject *list = PyList_New((Py_ssize_t)n);
+	for (uint64_t i = 0; list && i < n; i++) {
+		PyObject *item = row(st, traces, data, i);
+		if (!item || PyList_SetItem(list, (Py_ssize_t)i, item) < 0)
+			Py_CLEAR(list);
+	}
+	return list;
+}
+
+static PyObject *statistic(struct tm_module_state *st, PyObject *traces, const void *data, uint64_t i)
+{
+	const struct tm_statistic *row = &((const struct tm_statistics *)data)->rows[i];
 	PyObject *fields[TM_FIELDS] = { tm_traceback_make(st, tm_traces_frames(traces, row->frames, row->nframe), NULL),
 		tm_long_u128(row->size), PyLong_FromUnsignedLongLong(row->count) };
 	if (!fields[1] || !fields[2])
@@ -40,39 +66,202 @@ static PyObject *snapshot_statistics(PyObject *self, PyObject *args, PyObject *k
 {
 	static char *names[] = { "key_type", "cumulative", NULL };
 	struct tm_module_state *st = tm_state_of(self);
-	PyObject *key_name, *traces = tm_field(self, TRACES), *list = NULL;
+	PyObject *key_name, *traces = tm_field(self, TRACES);
 	int cumulative = 0;
 	enum tm_key key;
 	if (!st || !PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:statistics", names, &key_name, &cumulative) ||
 	    key_of(key_name, cumulative, &key) < 0)
 		return NULL;
+	struct tm_snapshot *s = tm_traces_snapshot(traces);
 	struct tm_statistics *result = NULL;
 	struct tm_run run;
-	if (tm_run_begin(&run, st, NULL) < 0)
+	if (!s || tm_run_begin(&run, st, NULL) < 0)
 		return NULL;
 	struct tm_poll poll = tm_run_poll(&run);
-	struct tm_error *err = tm_statistics_make(tm_traces_snapshot(traces), key, cumulative, &poll, &result);
-	if (tm_run_end(&run, err, tm_raise))
-		list = PyList_New((Py_ssize_t)result->nrows);
-	for (uint64_t i = 0; list && i < result->nrows; i++) {
-		PyObject *row = statistic(st, traces, &result->rows[i]);
-		if (!row || PyList_SetItem(list, (Py_ssize_t)i, row) < 0)
-			Py_CLEAR(list);
-	}
+	struct tm_error *err = tm_statistics_make(s, key, cumulative, &poll, &result);
+	PyObject *list = tm_run_end(&run, err, tm_raise) ? list_of(result->nrows, statistic, st, traces, result) : NULL;
 	tm_statistics_free(result);
 	return list;
+}
+
+static PyObject *signed_number(tm_i128 n)
+{
+	PyObject *number = tm_long_u128(n < 0 ? -(tm_u128)n : (tm_u128)n);
+	PyObject *negative = n < 0 && number ? PyNumber_Negative(number) : NULL;
+	if (n >= 0)
+		return number;
+	Py_XDECREF(number);
+	return negative;
+}
+
+static PyObject *difference(struct tm_module_state *st, PyObject *traces, const void *data, uint64_t i)
+{
+	const struct tm_statistic_diff *row = &((const struct tm_compare *)data)->rows[i];
+	PyObject *fields[TM_FIELDS] = { tm_traceback_make(st, tm_traces_frames(traces, row->frames, row->nframe), NULL),
+		tm_long_u128(row->size), signed_number(row->size_diff), PyLong_FromUnsignedLongLong(row->count),
+		PyLong_FromLongLong(row->count_diff) };
+	if (!fields[1] || !fields[2] || !fields[3] || !fields[4])
+		Py_CLEAR(fields[0]);
+	return tm_record_new((PyTypeObject *)st->types[TM_TYPE_STATISTIC_DIFF], fields);
+}
+
+/* OLD's traces, a new reference: of our Snapshot, or of one of tracemalloc's own. */
+static PyObject *traces_of(struct tm_module_state *st, PyObject *old)
+{
+	PyObject *traces = PyObject_GetAttrString(old, "traces");
+	int ours = traces ? PyObject_IsInstance(traces, st->types[TM_TYPE_TRACES]) : -1;
+	if (ours > 0)
+		return traces;
+	PyObject *list = !ours ? PyObject_GetAttrString(traces, "_traces") : NULL, *made = list ? tm_traces_of_list(st, list) : NULL;
+	Py_XDECREF(list);
+	Py_XDECREF(traces);
+	return made;
+}
+
+static PyObject *compare(struct tm_module_state *st, PyObject *old, PyObject *now, enum tm_key key, int cumulative)
+{
+	struct tm_snapshot *a = tm_traces_snapshot(old), *b = a ? tm_traces_snapshot(now) : NULL;
+	struct tm_compare *result = NULL;
+	struct tm_run run;
+	if (!b || tm_run_begin(&run, st, NULL) < 0)
+		return NULL;
+	struct tm_poll poll = tm_run_poll(&run);
+	struct tm_error *err = tm_compare_make(a, b, key, cumulative, &poll, &result);
+	PyObject *names = tm_run_end(&run, err, tm_raise) ? tm_traces_object(st, tm_snapshot_ref(result->snapshot)) : NULL;
+	PyObject *list = names ? list_of(result->nrows, difference, st, names, result) : NULL;
+	Py_XDECREF(names);
+	tm_compare_free(result);
+	return list;
+}
+
+static PyObject *snapshot_compare_to(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+	static char *names[] = { "old_snapshot", "key_type", "cumulative", NULL };
+	struct tm_module_state *st = tm_state_of(self);
+	PyObject *old, *key_name;
+	int cumulative = 0;
+	enum tm_key key;
+	if (!st || !PyArg_ParseTupleAndKeywords(args, kwargs, "OO|p:compare_to", names, &old, &key_name, &cumulative) ||
+	    key_of(key_name, cumulative, &key) < 0)
+		return NULL;
+	PyObject *traces = traces_of(st, old), *list = traces ? compare(st, traces, tm_field(self, TRACES), key, cumulative) : NULL;
+	Py_XDECREF(traces);
+	return list;
+}
+
+/* ---- filters ---- */
+
+static PyObject *with_traces(PyObject *self, PyObject *traces)
+{
+	Py_INCREF(tm_field(self, LIMIT));
+	return tm_record_new(Py_TYPE(self), (PyObject *const[TM_FIELDS]) { traces, tm_field(self, LIMIT) });
+}
+
+/* All of FILTERS as the core's, or NULL: not all are plain ones, or an exception is set. *KEEP is what they borrow. */
+static struct tm_filter *converted(struct tm_module_state *st, PyObject *filters, PyObject *keep)
+{
+	Py_ssize_t n = PyList_Size(filters);
+	struct tm_filter *all = PyMem_Calloc((size_t)n + 1, sizeof *all);
+	int good = all ? 1 : (PyErr_NoMemory(), -1);
+	for (Py_ssize_t i = 0; good > 0 && i < n; i++)
+		good = tm_filter_convert(st, PyList_GetItem(filters, i), keep, &all[i]);
+	if (good > 0)
+		return all;
+	PyMem_Free(all);
+	return NULL;
+}
+
+static PyObject *filter_in_core(PyObject *self, struct tm_module_state *st, const struct tm_filter *filters, size_t n)
+{
+	struct tm_snapshot *s = tm_traces_snapshot(tm_field(self, TRACES)), *passed = NULL;
+	struct tm_run run;
+	if (!s || tm_run_begin(&run, st, NULL) < 0)
+		return NULL;
+	struct tm_poll poll = tm_run_poll(&run);
+	struct tm_error *err = tm_snapshot_filter(s, filters, n, true, &poll, &passed);
+	return tm_run_end(&run, err, tm_raise) ? with_traces(self, tm_traces_object(st, passed)) : NULL;
+}
+
+/* -1 with an exception, else whether one of FILTERS of this kind says (inclusive) yes or (exclusive) no to TRACE. */
+static int any_says(PyObject *filters, PyObject *trace, bool including, bool *asked)
+{
+	int said = 0;
+	for (Py_ssize_t i = 0; !said && i < PyList_Size(filters); i++) {
+		PyObject *filter = PyList_GetItem(filters, i), *in = PyObject_GetAttrString(filter, "inclusive");
+		int kind = in ? PyObject_IsTrue(in) : -1;
+		Py_XDECREF(in);
+		if (kind < 0)
+			return -1;
+		if ((kind > 0) != including)
+			continue;
+		*asked = true;
+		PyObject *answer = PyObject_CallMethod(filter, "_match", "(O)", trace);
+		int match = answer ? PyObject_IsTrue(answer) : -1;
+		Py_XDECREF(answer);
+		if (match < 0)
+			return -1;
+		said = including ? match : !match;
+	}
+	return said;
+}
+
+static int passes(PyObject *filters, PyObject *trace)
+{
+	bool asked = false;
+	int included = any_says(filters, trace, true, &asked);
+	if (included < 0 || (asked && !included))
+		return included;
+	int excluded = any_says(filters, trace, false, &asked);
+	return excluded < 0 ? -1 : !excluded;
+}
+
+/* Filters of somebody's own: each trace is asked for. */
+static PyObject *filter_by_asking(PyObject *self, struct tm_module_state *st, PyObject *filters)
+{
+	PyObject *all = tm_traces_list(tm_field(self, TRACES)), *passed = all ? PyList_New(0) : NULL;
+	Py_ssize_t n = passed ? PySequence_Size(all) : 0;
+	for (Py_ssize_t i = 0; passed && i < n; i++) {
+		PyObject *trace = PySequence_GetItem(all, i);
+		int pass = trace ? passes(filters, trace) : -1;
+		if (pass < 0 || (pass && PyList_Append(passed, trace) < 0))
+			Py_CLEAR(passed);
+		Py_XDECREF(trace);
+	}
+	Py_XDECREF(all);
+	PyObject *result = passed ? with_traces(self, tm_traces_of_list(st, passed)) : NULL;
+	Py_XDECREF(passed);
+	return result;
+}
+
+static PyObject *snapshot_filter_traces(PyObject *self, PyObject *filters)
+{
+	struct tm_module_state *st = tm_state_of(self);
+	PyObject *iterator = st ? PyObject_GetIter(filters) : NULL;
+	if (!iterator)
+		return st ? PyErr_Format(PyExc_TypeError, "filters must be a list of filters, not %S", Py_TYPE(filters)) : NULL;
+	PyObject *list = PySequence_List(iterator), *keep = list ? PyList_New(0) : NULL;
+	struct tm_filter *plain = keep ? converted(st, list, keep) : NULL;
+	PyObject *result = plain		? filter_in_core(self, st, plain, (size_t)PyList_Size(list))
+		: PyErr_Occurred() ? NULL
+					: filter_by_asking(self, st, list);
+	PyMem_Free(plain);
+	Py_XDECREF(keep);
+	Py_XDECREF(list);
+	Py_DECREF(iterator);
+	return result;
 }
 
 /* What is not tracemalloc's: how far the numbers can be trusted. */
 static PyObject *get_complete(PyObject *self, void *unused)
 {
-	return PyBool_FromLong(tm_traces_snapshot(tm_field(self, TRACES))->about.complete);
+	const struct tm_snapshot *s = tm_traces_snapshot(tm_field(self, TRACES));
+	return s ? PyBool_FromLong(s->about.complete) : NULL;
 }
 
 static PyObject *get_notes(PyObject *self, void *unused)
 {
 	const struct tm_snapshot *s = tm_traces_snapshot(tm_field(self, TRACES));
-	PyObject *list = PyList_New((Py_ssize_t)s->nnotes);
+	PyObject *list = s ? PyList_New((Py_ssize_t)s->nnotes) : NULL;
 	for (size_t i = 0; list && i < s->nnotes; i++) {
 		PyObject *note = PyUnicode_DecodeUTF8(s->notes[i].text, (Py_ssize_t)strlen(s->notes[i].text), "backslashreplace");
 		if (!note || PyList_SetItem(list, (Py_ssize_t)i, note) < 0)
@@ -98,10 +287,18 @@ static PyMethodDef methods[] = {
 		"statistics(key_type, cumulative=False) -> list of Statistic\n\n"
 		"KEY_TYPE is 'lineno', 'filename' or 'traceback'. Sorted by size, count and traceback, the largest first. Raises\n"
 		"ValueError for another key, or for a cumulative 'traceback'." },
+	{ "compare_to", (PyCFunction)(void (*)(void))snapshot_compare_to, METH_VARARGS | METH_KEYWORDS,
+		"compare_to(old_snapshot, key_type, cumulative=False) -> list of StatisticDiff\n\n"
+		"What grew and shrank since OLD_SNAPSHOT, which may be tracemalloc's own. Sorted by the differences' sizes." },
+	{ "filter_traces", snapshot_filter_traces, METH_O,
+		"filter_traces(filters) -> Snapshot\n\n"
+		"A new snapshot of the blocks that a list of Filter and DomainFilter lets pass: those that an inclusive one fits, if there\n"
+		"is one, and no exclusive one." },
 	{ 0 },
 };
 
 static PyType_Slot slots[] = {
+	{ Py_tp_new, snapshot_new },
 	{ Py_tp_doc, "Snapshot of the traces of all memory blocks that Python has allocated." },
 	{ Py_tp_traverse, tm_record_traverse },
 	{ Py_tp_clear, tm_record_clear },
@@ -112,4 +309,5 @@ static PyType_Slot slots[] = {
 	{ 0 },
 };
 
-PyType_Spec tm_snapshot_spec = { "tm.Snapshot", sizeof(struct tm_record), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots };
+PyType_Spec tm_snapshot_spec = { "tm.Snapshot", sizeof(struct tm_record), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+	slots };

@@ -1,11 +1,15 @@
-/* tm._Traces: a snapshot's blocks as a sequence; a Trace is made when it is asked for. */
+/*
+ * tm._Traces: blocks as a sequence. Either a snapshot's, each Trace being made when it is asked for, or tuples of Python's, of
+ * which a snapshot is made when it is asked for.
+ */
 #include "module.h"
 #include <string.h>
 
 struct traces {
 	PyObject_HEAD
-	struct tm_snapshot *snapshot;
-	PyObject **names; /* str by filename id, made when first needed */
+	struct tm_snapshot *snapshot; /* NULL: not made yet, of LIST */
+	PyObject **names;	      /* str by filename id, made when first needed */
+	PyObject *list;		      /* what Python gave; NULL: nothing */
 };
 
 static struct traces *of(PyObject *self)
@@ -13,29 +17,81 @@ static struct traces *of(PyObject *self)
 	return (struct traces *)self;
 }
 
+static int set_snapshot(struct traces *t, struct tm_snapshot *s)
+{
+	t->names = PyMem_Calloc(s->nnames ? s->nnames : 1, sizeof *t->names);
+	if (!t->names) {
+		tm_snapshot_unref(s);
+		PyErr_NoMemory();
+		return -1;
+	}
+	t->snapshot = s;
+	return 0;
+}
+
 struct tm_snapshot *tm_traces_snapshot(PyObject *traces)
 {
-	return of(traces)->snapshot;
+	struct traces *t = of(traces);
+	if (!t->snapshot) {
+		struct tm_snapshot *s = tm_raw_snapshot(t->list);
+		if (!s || t->snapshot) /* another thread was faster */
+			tm_snapshot_unref(s);
+		else if (set_snapshot(t, s) < 0)
+			return NULL;
+	}
+	return t->snapshot;
+}
+
+static PyObject *alloc(PyTypeObject *type)
+{
+	return ((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
 }
 
 PyObject *tm_traces_object(struct tm_module_state *st, struct tm_snapshot *s)
 {
-	PyTypeObject *type = (PyTypeObject *)st->types[TM_TYPE_TRACES];
-	PyObject **names = PyMem_Calloc(s->nnames ? s->nnames : 1, sizeof *names);
-	PyObject *self = names ? ((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0) : PyErr_NoMemory();
-	if (!self) {
-		PyMem_Free(names);
+	PyObject *self = alloc((PyTypeObject *)st->types[TM_TYPE_TRACES]);
+	if (!self)
 		tm_snapshot_unref(s);
-		return NULL;
-	}
-	of(self)->snapshot = s;
-	of(self)->names = names;
+	else if (set_snapshot(of(self), s) < 0)
+		Py_CLEAR(self);
 	return self;
+}
+
+PyObject *tm_traces_of_list(struct tm_module_state *st, PyObject *list)
+{
+	PyObject *self = alloc((PyTypeObject *)st->types[TM_TYPE_TRACES]);
+	if (self) {
+		Py_INCREF(list);
+		of(self)->list = list;
+	}
+	return self;
+}
+
+static PyObject *traces_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+	static char *names[] = { "traces", NULL };
+	struct tm_module_state *st = tm_state_of_type(type);
+	PyObject *list;
+	return st && PyArg_ParseTupleAndKeywords(args, kwargs, "O:_Traces", names, &list) ? tm_traces_of_list(st, list) : NULL;
+}
+
+static int traces_traverse(PyObject *self, visitproc visit, void *arg)
+{
+	Py_VISIT(of(self)->list);
+	return 0;
+}
+
+static int traces_clear(PyObject *self)
+{
+	Py_CLEAR(of(self)->list);
+	return 0;
 }
 
 static void traces_dealloc(PyObject *self)
 {
 	struct traces *t = of(self);
+	PyObject_GC_UnTrack(self);
+	traces_clear(self);
 	for (uint64_t i = 0; t->names && i < t->snapshot->nnames; i++)
 		Py_XDECREF(t->names[i]);
 	PyMem_Free(t->names);
@@ -90,39 +146,41 @@ static PyObject *raw_trace(struct traces *t, const struct tm_trace *trace)
 	return tuple;
 }
 
-static PyObject *trace(struct tm_module_state *st, struct traces *t, uint64_t i)
+static PyObject *trace(struct tm_module_state *st, struct traces *t, Py_ssize_t i)
 {
-	return tm_record_new((PyTypeObject *)st->types[TM_TYPE_TRACE],
-		(PyObject *const[TM_FIELDS]) { raw_trace(t, &t->snapshot->traces[i]) });
+	PyObject *raw = t->list ? PySequence_GetItem(t->list, i) : raw_trace(t, &t->snapshot->traces[i]);
+	return tm_record_new((PyTypeObject *)st->types[TM_TYPE_TRACE], (PyObject *const[TM_FIELDS]) { raw });
 }
 
 static Py_ssize_t traces_len(PyObject *self)
 {
-	return (Py_ssize_t)of(self)->snapshot->ntraces;
+	return of(self)->list ? PyObject_Size(of(self)->list) : (Py_ssize_t)of(self)->snapshot->ntraces;
 }
 
 static PyObject *traces_item(PyObject *self, Py_ssize_t i)
 {
 	struct tm_module_state *st = tm_state_of(self);
-	if (!st)
+	Py_ssize_t n = st ? traces_len(self) : -1;
+	if (n < 0)
 		return NULL;
-	if (i < 0 || i >= traces_len(self)) {
+	if (i < 0 || i >= n) {
 		PyErr_SetString(PyExc_IndexError, "list index out of range");
 		return NULL;
 	}
-	return trace(st, of(self), (uint64_t)i);
+	return trace(st, of(self), i);
 }
 
 static PyObject *traces_slice(PyObject *self, PyObject *slice)
 {
 	struct tm_module_state *st = tm_state_of(self);
 	Py_ssize_t start, stop, step;
-	if (!st || PySlice_Unpack(slice, &start, &stop, &step) < 0)
+	Py_ssize_t n = st && PySlice_Unpack(slice, &start, &stop, &step) == 0 ? traces_len(self) : -1;
+	if (n < 0)
 		return NULL;
-	Py_ssize_t n = PySlice_AdjustIndices(traces_len(self), &start, &stop, step);
+	n = PySlice_AdjustIndices(n, &start, &stop, step);
 	PyObject *tuple = PyTuple_New(n);
 	for (Py_ssize_t i = 0; tuple && i < n; i++, start += step) {
-		PyObject *item = trace(st, of(self), (uint64_t)start);
+		PyObject *item = trace(st, of(self), start);
 		if (!item || PyTuple_SetItem(tuple, i, item) < 0)
 			Py_CLEAR(tuple);
 	}
@@ -133,37 +191,45 @@ static PyObject *traces_subscript(PyObject *self, PyObject *index)
 {
 	if (PySlice_Check(index))
 		return traces_slice(self, index);
-	Py_ssize_t i = PyNumber_AsSsize_t(index, PyExc_IndexError);
-	if (i == -1 && PyErr_Occurred())
-		return NULL;
-	return traces_item(self, i < 0 ? i + traces_len(self) : i);
+	Py_ssize_t i = PyNumber_AsSsize_t(index, PyExc_IndexError), n = i == -1 && PyErr_Occurred() ? -1 : traces_len(self);
+	return n < 0 ? NULL : traces_item(self, i < 0 ? i + n : i);
 }
 
-/* Sizes and domains first: a Python tuple is made only for a trace that may be it. */
-static int traces_contains(PyObject *self, PyObject *wanted)
+/* Sizes first: a Python tuple is made only for a block that may be it. */
+static int contains_raw(struct traces *t, PyObject *tuple)
 {
-	struct traces *t = of(self);
-	PyObject *tuple = PyObject_GetAttrString(wanted, "_trace"), *size = tuple ? PySequence_GetItem(tuple, 1) : NULL;
-	int found = tuple ? 0 : -1;
+	PyObject *size = PySequence_GetItem(tuple, 1);
 	unsigned long long want = size && PyLong_Check(size) ? PyLong_AsUnsignedLongLong(size) : 0;
+	bool no_size = PyErr_Occurred() != NULL;
+	int found = 0;
 	PyErr_Clear();
-	for (uint64_t i = 0; tuple && size && !found && i < t->snapshot->ntraces; i++) {
+	Py_XDECREF(size);
+	for (uint64_t i = 0; !no_size && !found && i < t->snapshot->ntraces; i++) {
 		if (t->snapshot->traces[i].size != want)
 			continue;
 		PyObject *raw = raw_trace(t, &t->snapshot->traces[i]);
 		found = raw ? PyObject_RichCompareBool(raw, tuple, Py_EQ) : -1;
 		Py_XDECREF(raw);
 	}
-	if (!tuple) /* as Python's own: what is no Trace has no _trace */
-		PyErr_SetString(PyExc_AttributeError, "_trace");
-	Py_XDECREF(tuple);
-	Py_XDECREF(size);
 	return found;
 }
 
-static PyObject *get_raw(PyObject *self, void *unused)
+static int traces_contains(PyObject *self, PyObject *wanted)
 {
 	struct traces *t = of(self);
+	PyObject *tuple = PyObject_GetAttrString(wanted, "_trace");
+	int found = !tuple ? -1 : t->list ? PySequence_Contains(t->list, tuple) : contains_raw(t, tuple);
+	Py_XDECREF(tuple);
+	return found;
+}
+
+PyObject *tm_traces_list(PyObject *self)
+{
+	struct traces *t = of(self);
+	if (t->list) {
+		Py_INCREF(t->list);
+		return t->list;
+	}
 	PyObject *list = PyList_New((Py_ssize_t)t->snapshot->ntraces);
 	for (uint64_t i = 0; list && i < t->snapshot->ntraces; i++) {
 		PyObject *raw = raw_trace(t, &t->snapshot->traces[i]);
@@ -171,6 +237,11 @@ static PyObject *get_raw(PyObject *self, void *unused)
 			Py_CLEAR(list);
 	}
 	return list;
+}
+
+static PyObject *get_raw(PyObject *self, void *unused)
+{
+	return tm_traces_list(self);
 }
 
 static PyObject *traces_compare(PyObject *a, PyObject *b, int op)
@@ -183,9 +254,12 @@ static PyObject *traces_compare(PyObject *a, PyObject *b, int op)
 		Py_INCREF(Py_NotImplemented);
 		return Py_NotImplemented;
 	}
-	if (of(a)->snapshot->ntraces != of(b)->snapshot->ntraces)
+	Py_ssize_t na = traces_len(a), nb = na < 0 ? -1 : traces_len(b);
+	if (nb < 0)
+		return NULL;
+	if (na != nb)
 		return PyBool_FromLong(op == Py_NE);
-	PyObject *la = get_raw(a, NULL), *lb = la ? get_raw(b, NULL) : NULL;
+	PyObject *la = tm_traces_list(a), *lb = la ? tm_traces_list(b) : NULL;
 	PyObject *result = lb ? PyObject_RichCompare(la, lb, op) : NULL;
 	Py_XDECREF(la);
 	Py_XDECREF(lb);
@@ -194,7 +268,8 @@ static PyObject *traces_compare(PyObject *a, PyObject *b, int op)
 
 static PyObject *traces_repr(PyObject *self)
 {
-	return PyUnicode_FromFormat("<Traces len=%zd>", traces_len(self));
+	Py_ssize_t n = traces_len(self);
+	return n < 0 ? NULL : PyUnicode_FromFormat("<Traces len=%zd>", n);
 }
 
 static PyMethodDef methods[] = {
@@ -204,12 +279,15 @@ static PyMethodDef methods[] = {
 };
 
 static PyGetSetDef getset[] = {
-	{ "_traces", get_raw, NULL, "All traces as a new list of tuples (domain, size, frames, total_nframe).", NULL },
+	{ "_traces", get_raw, NULL, "All traces as a list of tuples (domain, size, frames, total_nframe).", NULL },
 	{ 0 },
 };
 
 static PyType_Slot slots[] = {
 	{ Py_tp_doc, "Sequence of the traces of a snapshot; each Trace is made when it is asked for." },
+	{ Py_tp_new, traces_new },
+	{ Py_tp_traverse, traces_traverse },
+	{ Py_tp_clear, traces_clear },
 	{ Py_tp_dealloc, traces_dealloc },
 	{ Py_tp_richcompare, traces_compare },
 	{ Py_tp_hash, PyObject_HashNotImplemented },
@@ -224,4 +302,4 @@ static PyType_Slot slots[] = {
 	{ 0 },
 };
 
-PyType_Spec tm_traces_spec = { "tm._Traces", sizeof(struct traces), 0, Py_TPFLAGS_DEFAULT, slots };
+PyType_Spec tm_traces_spec = { "tm._Traces", sizeof(struct traces), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots };
