@@ -109,13 +109,13 @@ static struct tm_error *take(void *ctx, const struct tm_raw_trace *t, size_t n)
 	return NULL;
 }
 
-static struct tm_error *walk(struct tm_gather *g, struct tm_walk *w, const struct tm_table *table, uint64_t first, uint64_t end,
-	uint32_t domain, struct tm_tally_of_walk *tally)
+static struct tm_error *walk(struct tm_gather *g, struct tm_walk *w, const struct tm_table *table, uint64_t *next, uint32_t domain,
+	struct tm_tally_of_walk *tally)
 {
 	const struct tm_traces_visitor visitor = { expect, take, g };
 	if (!g->nslots && !grow(g))
 		return tm_error_nomem();
-	return tm_walk_traces(w, table, first, end, domain, &visitor, tally);
+	return tm_walk_traces(w, table, next, domain, &visitor, tally);
 }
 
 /* ---- in parts ---- */
@@ -124,7 +124,7 @@ struct part {
 	struct tm_gather sums;
 	struct tm_walk walk;
 	const struct tm_table *table;
-	uint64_t first, end;
+	uint64_t *next;
 	uint32_t domain;
 	struct tm_tally_of_walk tally;
 };
@@ -132,7 +132,7 @@ struct part {
 static struct tm_error *work(void *ctx)
 {
 	struct part *p = ctx;
-	return walk(&p->sums, &p->walk, p->table, p->first, p->end, p->domain, &p->tally);
+	return walk(&p->sums, &p->walk, p->table, p->next, p->domain, &p->tally);
 }
 
 static bool add_up(struct tm_gather *g, const struct tm_gather *part)
@@ -170,12 +170,12 @@ static struct tm_error *walk_in_parts(struct tm_gather *g, struct tm_walk *w, co
 {
 	struct part *parts = calloc(n, sizeof *parts);
 	struct tm_job jobs[TM_MOST_THREADS];
+	uint64_t next = 0;
 	if (!parts)
 		return tm_error_nomem();
 	for (size_t i = 0; i < n; i++) {
 		struct part *p = &parts[i];
-		*p = (struct part) { .sums.expected = g->expected, .table = table, .first = table->nbuckets / n * i, .domain = domain,
-			.end = i + 1 == n ? table->nbuckets : table->nbuckets / n * (i + 1) };
+		*p = (struct part) { .sums.expected = g->expected, .table = table, .next = &next, .domain = domain };
 		tm_walk_init(&p->walk, w->target, w->layout);
 		jobs[i] = (struct tm_job) { .work = work, .ctx = p, .poll = &p->walk.poll };
 	}
@@ -201,5 +201,5 @@ struct tm_error *tm_gather_table(struct tm_gather *g, struct tm_walk *w, const s
 	struct tm_tally_of_walk *tally)
 {
 	size_t n = g->id || g->count || table->nentries < PARALLEL ? 1 : tm_threads_for(w->target);
-	return n > 1 ? walk_in_parts(g, w, table, domain, tally, n) : walk(g, w, table, 0, table->nbuckets, domain, tally);
+	return n > 1 ? walk_in_parts(g, w, table, domain, tally, n) : walk(g, w, table, NULL, domain, tally);
 }

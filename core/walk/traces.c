@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	HEADS = 1 << 16, /* bucket heads looked at in one piece */
+	PIECE = 1 << 15, /* buckets taken at once */
 	HOPELESS = 1024, /* wrong entries after which a table that is mostly wrong is given up */
 	SLACK = 2,	 /* entries over the table's own count before it is called endless */
 };
@@ -46,8 +46,10 @@ struct run {
 	struct tm_tally_of_walk *tally;
 	uint32_t domain;
 	size_t entry_size; /* bytes read of an entry */
+	uint64_t *next;		    /* the first bucket that nobody has taken */
+	uint64_t alone;		    /* stands for it where no other walk takes part */
 	uint64_t bucket, heads_end; /* the next bucket; the one behind those whose heads are at hand */
-	uint64_t end;		    /* the one behind the last */
+	uint64_t end;		    /* the one behind the last of this piece */
 	uint64_t work;		    /* besides entries */
 	uint64_t most;		    /* entries that there can be: no more than are counted, or fit into the memory at hand */
 	const uint8_t *heads;	    /* of BUCKET */
@@ -194,15 +196,25 @@ static inline __attribute__((always_inline)) size_t read_entries(struct run *r, 
 	return n;
 }
 
+/* Takes the next piece of the table; false when there is none left. */
+static bool take_piece(struct run *r)
+{
+	uint64_t nbuckets = r->table->nbuckets;
+	uint64_t first = r->bucket < nbuckets ? __atomic_fetch_add(r->next, PIECE, __ATOMIC_RELAXED) : nbuckets;
+	r->bucket = r->heads_end = first < nbuckets ? first : nbuckets;
+	r->end = nbuckets - r->bucket < PIECE ? nbuckets : r->bucket + PIECE;
+	return r->bucket < r->end;
+}
+
 /* More heads into the batch. */
 static inline __attribute__((always_inline)) void read_heads(struct run *r, struct shape s)
 {
 	const struct tm_table *table = r->table;
-	for (unsigned pages = 0; r->nchains < TM_BATCH && r->bucket < r->end && pages < 4096;) {
+	for (unsigned pages = 0; r->nchains < TM_BATCH && (r->bucket < r->end || take_piece(r)) && pages < 4096;) {
 		if (r->bucket == r->heads_end) {
 			uint64_t left = r->end - r->bucket, addr = table->buckets + r->bucket * s.word;
 			size_t have;
-			r->heads = tm_memory_view(&r->w->target->memory, addr, (size_t)(left < HEADS ? left : HEADS) * s.word, &have);
+			r->heads = tm_memory_view(&r->w->target->memory, addr, (size_t)left * s.word, &have);
 			if (have < s.word) { /* on to the next page */
 				uint64_t skip = (TM_PAGE - addr % TM_PAGE + s.word - 1) / s.word;
 				skip = skip < left ? skip : left;
@@ -241,7 +253,7 @@ static inline __attribute__((always_inline)) struct tm_error *run(struct run *r,
 		size_t ntraces = s.traces ? read_traces(r, s) : 0;
 		if (ntraces && traces->expect)
 			traces->expect(traces->ctx, r->traces, ntraces);
-		else if (!ntraces && !r->nchains && r->bucket >= r->end)
+		else if (!ntraces && !r->nchains && r->bucket >= r->table->nbuckets)
 			return NULL;
 		size_t nentries = read_entries(r, s);
 		if (ntraces)
@@ -257,20 +269,21 @@ static inline __attribute__((always_inline)) struct tm_error *run(struct run *r,
 		uint64_t work = t->walked + r->work + (r->w->target->memory.filled >> 6);
 		if (work - polled >= 1 << 17) {
 			polled = work;
-			err = tm_poll(&r->w->poll, "reading traces", t->walked, r->table->nentries);
+			err = tm_poll(&r->w->poll, "reading traces", r->bucket, r->table->nbuckets);
 			if (err)
 				return err;
 		}
 	}
 }
 
-static struct tm_error *dispatch(struct tm_walk *w, const struct tm_table *table, uint64_t first, uint64_t end, uint32_t domain,
+static struct tm_error *dispatch(struct tm_walk *w, const struct tm_table *table, uint64_t *next, uint32_t domain,
 	const struct tm_traces_visitor *traces, tm_entries_fn *entries, void *ctx, struct tm_tally_of_walk *tally)
 {
 	const struct tm_layout *l = w->layout;
 	bool pointers = l->entry.value != TM_NONE, big = w->target->memory.big;
-	struct run r = { .w = w, .table = table, .tally = tally, .domain = domain, .bucket = first, .heads_end = first, .end = end,
+	struct run r = { .w = w, .table = table, .tally = tally, .domain = domain,
 		.entry_size = pointers ? 4u * l->word : 2u * l->word + (size_t)table->key_size + (size_t)table->data_size };
+	r.next = next ? next : &r.alone;
 	uint64_t fit = tm_memory_size(&w->target->memory) / r.entry_size;
 	r.most = (table->nentries < fit ? table->nentries : fit) + SLACK;
 	if (traces && !pointers && table->data_size != l->trace.sizeof_)
@@ -284,11 +297,11 @@ static struct tm_error *dispatch(struct tm_walk *w, const struct tm_table *table
 struct tm_error *tm_walk_entries(struct tm_walk *w, const struct tm_table *table, tm_entries_fn *fn, void *ctx,
 	struct tm_tally_of_walk *tally)
 {
-	return dispatch(w, table, 0, table->nbuckets, 0, NULL, fn, ctx, tally);
+	return dispatch(w, table, NULL, 0, NULL, fn, ctx, tally);
 }
 
-struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint64_t first, uint64_t end, uint32_t domain,
+struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint64_t *next, uint32_t domain,
 	const struct tm_traces_visitor *visitor, struct tm_tally_of_walk *tally)
 {
-	return dispatch(w, table, first, end, domain, visitor, NULL, NULL, tally);
+	return dispatch(w, table, next, domain, visitor, NULL, NULL, tally);
 }

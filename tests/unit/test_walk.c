@@ -87,7 +87,7 @@ static struct tm_tally_of_walk walk_traces(struct world *v, uint64_t addr, uint3
 	struct tm_tally_of_walk tally = { 0 };
 	memset(&got, 0, sizeof got);
 	ok(tm_table_load(&v->w, addr, &table));
-	ok(tm_walk_traces(&v->w, &table, 0, table.nbuckets, domain, domain % 2 ? &foreseeing : &visitor, &tally));
+	ok(tm_walk_traces(&v->w, &table, NULL, domain, domain % 2 ? &foreseeing : &visitor, &tally));
 	qsort(got.traces, got.n, sizeof *got.traces, by_address);
 	return tally;
 }
@@ -452,7 +452,7 @@ static void an_error_of_the_caller_ends_the_walk(void **state)
 	memset(&got, 0, sizeof got);
 	got.stop_after = 2;
 	ok(tm_table_load(&v.w, put.addr, &table));
-	fails(tm_walk_traces(&v.w, &table, 0, table.nbuckets, 0, &visitor, &tally), TM_ERR_NOTFOUND, "enough");
+	fails(tm_walk_traces(&v.w, &table, NULL, 0, &visitor, &tally), TM_ERR_NOTFOUND, "enough");
 	assert_int_equal(got.calls, 2);
 	end(&v);
 }
@@ -482,7 +482,7 @@ static void a_walk_over_missing_buckets_can_be_interrupted(void **state)
 	tm_walk_init(&w, t, tm_layout_for(0x030d, 8, 0));
 	struct tm_error *err = tm_table_load(&w, 0x10000, &table);
 	if (!err)
-		err = tm_walk_traces(&w, &table, 0, table.nbuckets, 0, &visitor, &tally);
+		err = tm_walk_traces(&w, &table, NULL, 0, &visitor, &tally);
 	bool stopped = err != NULL; /* refused as too large would be right, too */
 	tm_error_free(err);
 	tm_walk_deinit(&w);
@@ -570,7 +570,7 @@ static void a_table_of_keys_is_no_table_of_traces(void **state)
 	img_pair(&v.m, &put, 0x10, 1, 0);
 	walk(&v, img_open(&v.m));
 	ok(tm_table_load(&v.w, put.addr, &table));
-	fails(tm_walk_traces(&v.w, &table, 0, table.nbuckets, 0, &visitor, &tally), TM_ERR_CORRUPT, "holds no traces");
+	fails(tm_walk_traces(&v.w, &table, NULL, 0, &visitor, &tally), TM_ERR_CORRUPT, "holds no traces");
 	end(&v);
 }
 
@@ -946,7 +946,7 @@ static void random_damage_never_crashes_or_hangs(void **state)
 		if (!err) {
 			assert_true(loaded.nentries <= loaded.nbuckets);
 			memset(&got, 0, sizeof got);
-			err = tm_walk_traces(&v.w, &loaded, 0, loaded.nbuckets, 0, &visitor, &tally);
+			err = tm_walk_traces(&v.w, &loaded, NULL, 0, &visitor, &tally);
 			assert_true(tally.walked <= loaded.nentries + 3);
 			if (tally.walked > loaded.nentries + 2)
 				assert_true(tally.endless);
