@@ -3,6 +3,7 @@
 #define TM_FIND_H
 #include "tm/builder.h"
 #include "tm/capture.h"
+#include "tm/threads.h"
 #include "tm/walk.h"
 
 enum tm_source { TM_BY_SYMBOLS, TM_BY_COOKIE, TM_BY_SCAN, TM_BY_DEBUG_INFO, TM_NSOURCES };
@@ -29,6 +30,12 @@ struct tm_candidate {
 	uint64_t state; /* beginning of the runtime state, for TM_ROOT_RUNTIME */
 	uint64_t config, traces, tracebacks, filenames, domains, traced, peak, lock, empty;
 };
+
+/* How many threads may read this target's memory at once: one, where pages are still to come from somewhere. */
+static inline size_t tm_threads_for(const struct tm_target *t)
+{
+	return t->memory.fill ? 1 : tm_threads_count();
+}
 
 struct tm_finder {
 	struct tm_target *target;

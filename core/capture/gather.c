@@ -3,7 +3,6 @@
  * each with sums of its own, which are then added up.
  */
 #include "gather.h"
-#include "threads.h"
 #include <string.h>
 #include <sys/mman.h>
 

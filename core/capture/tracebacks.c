@@ -1,6 +1,5 @@
 /* Reading tracebacks and checking them, on several threads where the memory is all at hand. */
 #include "tracebacks.h"
-#include "threads.h"
 #include <string.h>
 
 enum {

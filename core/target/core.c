@@ -2,6 +2,7 @@
 #include "common.h"
 #include "tm/bytes.h"
 #include "tm/cleanup.h"
+#include "tm/threads.h"
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 
 enum {
 	SMALL = 4 << 20,       /* a core up to here is read: a mapped file that shrinks would kill us with SIGBUS */
+	LARGE = 64 << 20,      /* a core from here on is unmapped by several threads */
 	MAX_SEGMENTS = 1 << 20, /* PT_LOADs; the kernel's own limit on mappings is 65,530 */
 	MAX_FILES = 1 << 20,   /* entries of NT_FILE */
 };
@@ -32,6 +34,34 @@ struct filemap {
 	const char *path;
 };
 
+struct unmapping {
+	uint8_t *map;
+	size_t size, next; /* the first byte that nobody has taken */
+};
+
+static struct tm_error *forget(void *ctx)
+{
+	enum { PIECE = 16 << 20 };
+	struct unmapping *u = ctx;
+	for (size_t at; (at = __atomic_fetch_add(&u->next, PIECE, __ATOMIC_RELAXED)) < u->size;)
+		madvise(u->map + at, u->size - at < PIECE ? u->size - at : PIECE, MADV_DONTNEED);
+	return NULL;
+}
+
+/* The kernel takes as long to forget the pages that were looked at as it took to bring them, so several threads ask it to. */
+static void unmap(uint8_t *map, size_t size)
+{
+	struct unmapping u = { map, size, 0 };
+	struct tm_poll none = { 0 };
+	struct tm_job jobs[TM_MOST_THREADS];
+	size_t n = size < LARGE ? 0 : tm_threads_count();
+	for (size_t i = 0; i < n; i++)
+		jobs[i] = (struct tm_job) { .work = forget, .ctx = &u, .poll = &none };
+	if (n > 1)
+		tm_error_free(tm_threads_run(jobs, n));
+	munmap(map, size);
+}
+
 static void close_core(struct tm_target *t)
 {
 	struct core *c = t->impl;
@@ -42,7 +72,7 @@ static void close_core(struct tm_target *t)
 	if (c->is_read)
 		free(c->map);
 	else if (c->map)
-		munmap(c->map, c->size);
+		unmap(c->map, c->size);
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c);

@@ -1,13 +1,13 @@
-/* Threads for work on memory that is all at hand. */
-#include "threads.h"
+/* Threads that end with the work. */
+#include "tm/threads.h"
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
-size_t tm_threads_for(const struct tm_target *t)
+size_t tm_threads_count(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	if (t->memory.fill || cpus < 2)
+	if (cpus < 2)
 		return 1;
 	return cpus > TM_MOST_THREADS ? TM_MOST_THREADS : (size_t)cpus;
 }

@@ -1,8 +1,9 @@
-/* Inside capture: pieces of work side by side. None of the host's callbacks or signals ever reaches a thread of ours. */
+/* Pieces of work side by side. None of the host's callbacks or signals ever reaches a thread of ours. */
 #ifndef TM_THREADS_H
 #define TM_THREADS_H
+#include <stdbool.h>
+#include <stddef.h>
 #include "tm/poll.h"
-#include "tm/target.h"
 
 enum { TM_MOST_THREADS = 8 };
 
@@ -17,8 +18,8 @@ struct tm_job {
 	unsigned long thread;
 };
 
-/* How many threads may read this target's memory at once: one, where pages are still to come from somewhere. */
-size_t tm_threads_for(const struct tm_target *t);
+/* How many pay: one per processor. */
+size_t tm_threads_count(void);
 /* Runs all jobs; returns when all have ended, with the first error in their order. */
 struct tm_error *tm_threads_run(struct tm_job *jobs, size_t n);
 #endif
