@@ -249,18 +249,17 @@ static inline __attribute__((always_inline)) struct tm_error *run(struct run *r,
 	struct tm_tally_of_walk *t = r->tally;
 	struct tm_error *err = NULL;
 	for (uint64_t polled = 0;;) {
-		read_heads(r, s);
 		size_t ntraces = s.traces ? read_traces(r, s) : 0;
 		if (ntraces && traces->expect)
 			traces->expect(traces->ctx, r->traces, ntraces);
-		else if (!ntraces && !r->nchains && r->bucket >= r->table->nbuckets)
-			return NULL;
 		size_t nentries = read_entries(r, s);
+		read_heads(r, s);
 		if (ntraces)
 			err = traces->take(traces->ctx, r->traces, ntraces);
 		else if (nentries)
 			err = entries(ctx, r->entries, nentries);
-		if (err || t->endless)
+		bool done = !r->nchains && !r->npending && r->bucket >= r->table->nbuckets;
+		if (err || t->endless || done)
 			return err;
 		if (__builtin_expect(t->bad + t->bad_hash > HOPELESS, 0) && t->bad + t->bad_hash > t->walked / 2)
 			return tm_error_new(TM_ERR_CORRUPT, "most entries of the table at 0x%llx cannot be right",
