@@ -25,16 +25,14 @@ static size_t slot_of(const struct tm_gather *g, uint64_t traceback, uint32_t do
 }
 
 /* Hit at random, so in few large pages; written at once, because a page that is read first faults twice. */
-static struct tm_slot *new_slots(size_t n)
+void *tm_slots_new(size_t size)
 {
-	size_t size = n * sizeof(struct tm_slot);
-	struct tm_slot *slots = aligned_alloc(size < LARGE_PAGE ? TM_PAGE : LARGE_PAGE, size);
+	void *slots = aligned_alloc(size < LARGE_PAGE ? TM_PAGE : LARGE_PAGE, size);
 	if (!slots)
 		return NULL;
 	if (size >= LARGE_PAGE)
 		madvise(slots, size, MADV_HUGEPAGE);
-	memset(slots, 0, size);
-	return slots;
+	return memset(slots, 0, size);
 }
 
 static bool grow(struct tm_gather *g)
@@ -42,7 +40,7 @@ static bool grow(struct tm_gather *g)
 	struct tm_gather bigger = { .nslots = g->nslots ? g->nslots * 2 : 4096 };
 	while (bigger.nslots < g->expected) /* growing while other threads walk stops them, for the kernel's page tables' sake */
 		bigger.nslots *= 2;
-	bigger.slots = new_slots(bigger.nslots);
+	bigger.slots = tm_slots_new(bigger.nslots * sizeof *bigger.slots);
 	if (!bigger.slots)
 		return false;
 	for (size_t i = 0; i < g->nslots; i++) {

@@ -26,6 +26,8 @@ struct tm_gather {
 	TM_ARRAY(struct tm_trace) traces;
 };
 
+/* SIZE (a power of two, at least a page) zeroes for a hash table, to be freed; NULL: out of memory. */
+void *tm_slots_new(size_t size);
 void tm_gather_deinit(struct tm_gather *g);
 /* Adds the blocks of one table of traces: on several threads where that is possible and pays. */
 struct tm_error *tm_gather_table(struct tm_gather *g, struct tm_walk *w, const struct tm_table *table, uint32_t domain,

@@ -1,5 +1,6 @@
 /* Reading tracebacks and checking them, on several threads where the memory is all at hand. */
 #include "tracebacks.h"
+#include "gather.h"
 #include <string.h>
 
 enum {
@@ -20,7 +21,7 @@ bool tm_map_reserve(struct tm_map *m, size_t n)
 		bigger.nslots *= 2;
 	if (bigger.nslots == m->nslots)
 		return true;
-	bigger.slots = calloc(bigger.nslots, sizeof *bigger.slots);
+	bigger.slots = tm_slots_new(bigger.nslots * sizeof *bigger.slots);
 	if (!bigger.slots)
 		return false;
 	for (size_t i = 0; i < m->nslots; i++) {
