@@ -6,6 +6,8 @@
 enum {
 	HOPELESS = 256,	  /* wrong tracebacks after which a candidate that is mostly wrong is given up */
 	PARALLEL = 16384, /* tracebacks from which on threads pay */
+	PIECE = 2048,	  /* tracebacks taken at once */
+	USUAL = 16,	  /* frames of a traceback that room is made for: what is not used costs no memory */
 };
 
 static uint64_t mix(uint64_t x)
@@ -187,7 +189,7 @@ static struct tm_error *read_all(struct tm_tracebacks *t, const uint64_t *addrs,
 			return tm_error_nomem();
 		if (t->bad + t->wrong > HOPELESS && t->bad + t->wrong > t->nread / 2)
 			return tm_error_new(TM_ERR_CORRUPT, "most tracebacks contradict themselves");
-		struct tm_error *err = i % 16384 == 16383 ? tm_poll(&t->walk.poll, "reading tracebacks", i, n) : NULL;
+		struct tm_error *err = i % PIECE == PIECE - 1 ? tm_poll(&t->walk.poll, "reading tracebacks", i, n) : NULL;
 		if (err)
 			return err;
 	}
@@ -196,17 +198,26 @@ static struct tm_error *read_all(struct tm_tracebacks *t, const uint64_t *addrs,
 
 /* ---- in parts ---- */
 
-struct part {
-	struct tm_tracebacks t;
+struct reading {
 	const uint64_t *addrs;
 	const uint32_t *filed;
-	size_t n, kept;
+	size_t n, next; /* of those that are only checked: the first that nobody has taken */
+};
+
+struct part {
+	struct tm_tracebacks t;
+	struct reading *all;
+	size_t first, n; /* those that it keeps */
 };
 
 static struct tm_error *work(void *ctx)
 {
 	struct part *p = ctx;
-	return read_all(&p->t, p->addrs, p->filed, p->n, p->kept);
+	struct reading *r = p->all;
+	struct tm_error *err = read_all(&p->t, r->addrs + p->first, r->filed + p->first, p->n, p->n);
+	for (size_t i; !err && (i = __atomic_fetch_add(&r->next, PIECE, __ATOMIC_RELAXED)) < r->n;)
+		err = read_all(&p->t, r->addrs + i, r->filed + i, r->n - i < PIECE ? r->n - i : PIECE, 0);
+	return err;
 }
 
 /* PART's tracebacks follow T's. */
@@ -267,19 +278,23 @@ struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *add
 	struct tm_job jobs[TM_MOST_THREADS];
 	if (!parts)
 		return tm_error_nomem();
+	struct reading all = { addrs, filed, n, kept };
+	size_t frames = t->limit && t->limit < USUAL ? t->limit : USUAL;
+	bool room = true;
 	for (size_t i = 0; i < nparts; i++) {
 		struct part *p = &parts[i];
-		size_t first = n / nparts * i, end = i + 1 == nparts ? n : n / nparts * (i + 1);
 		tm_tracebacks_init(&p->t, t->walk.target, t->walk.layout);
 		p->t.limit = t->limit;
 		p->t.unknown_name = t->unknown_name;
-		p->addrs = addrs + first;
-		p->filed = filed + first;
-		p->n = end - first;
-		p->kept = kept > first ? kept - first : 0;
+		p->all = &all;
+		p->first = kept / nparts * i;
+		p->n = (i + 1 == nparts ? kept : kept / nparts * (i + 1)) - p->first;
+		/* Nothing has to move while the threads read, nor when the others' are appended to the first part. */
+		room = room && tm_array_reserve(&p->t.tracebacks, i ? p->n : kept) &&
+			tm_array_reserve(&p->t.frames, (i ? p->n : kept) * frames);
 		jobs[i] = (struct tm_job) { .work = work, .ctx = p, .poll = &p->t.walk.poll };
 	}
-	struct tm_error *err = tm_threads_run(jobs, nparts);
+	struct tm_error *err = room ? tm_threads_run(jobs, nparts) : tm_error_nomem();
 	for (size_t i = 0; i < nparts; i++) {
 		if (!err && !i) /* the first part is the beginning */
 			move(t, &parts[0].t);
