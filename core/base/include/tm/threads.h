@@ -13,7 +13,6 @@ struct tm_job {
 	struct tm_poll *poll; /* what the work polls: left as it is for the first job, which runs on the calling thread */
 	/* its own */
 	struct tm_error *err;
-	const bool *stop;
 	bool started;
 	unsigned long thread;
 };
