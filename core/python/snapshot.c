@@ -237,8 +237,13 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *filters)
 {
 	struct tm_module_state *st = tm_state_of(self);
 	PyObject *iterator = st ? PyObject_GetIter(filters) : NULL;
-	if (!iterator)
-		return st ? PyErr_Format(PyExc_TypeError, "filters must be a list of filters, not %S", Py_TYPE(filters)) : NULL;
+	if (!iterator) {
+		PyObject *name = st ? PyObject_GetAttrString((PyObject *)Py_TYPE(filters), "__name__") : NULL;
+		if (name)
+			PyErr_Format(PyExc_TypeError, "filters must be a list of filters, not %S", name);
+		Py_XDECREF(name);
+		return NULL;
+	}
 	PyObject *list = PySequence_List(iterator), *keep = list ? PyList_New(0) : NULL;
 	struct tm_filter *plain = keep ? converted(st, list, keep) : NULL;
 	PyObject *result = plain		? filter_in_core(self, st, plain, (size_t)PyList_Size(list))
