@@ -247,8 +247,11 @@ static struct tm_error *explain(struct look *l)
  * The process is held only while pages are copied. Which pages those are is found out first, while it still runs; should it
  * have moved on in the meantime, what lacks is copied in another round.
  */
-static struct tm_error *hold_and_copy(struct tm_target *t)
+static struct tm_error *hold_and_copy(struct look *l)
 {
+	struct tm_target *t = l->finder.target;
+	t->lock = l->chosen.lock;
+	t->lock_is_mutex = l->chosen.lock && l->chosen.layout->lock_kind == TM_LOCK_MUTEX;
 	struct tm_error *err = tm_target_stop(t);
 	if (err)
 		return err;
@@ -266,7 +269,7 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 	struct tm_target *t = l->finder.target;
 	struct tm_error *err = look(l, false);
 	for (int round = 0; !err && l->have_chosen && round < ROUNDS; round++) {
-		err = hold_and_copy(t);
+		err = hold_and_copy(l);
 		if (err)
 			return err;
 		m->frozen = true;

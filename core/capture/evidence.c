@@ -302,7 +302,7 @@ static bool lock_held(struct judge *j)
 	uint64_t lock;
 	uint32_t sem;
 	uint8_t byte;
-	if (!j->c->lock)
+	if (!j->c->lock || j->f->target->lock_is_ours)
 		return false;
 	if (j->c->layout->lock_kind == TM_LOCK_MUTEX)
 		return tm_memory_read(m, j->c->lock, &byte, 1) == 1 && (byte & 1);

@@ -182,22 +182,53 @@ static PyObject *get_tracemalloc_memory(PyObject *module, PyObject *unused)
 	return result;
 }
 
-static bool check_tracing(const struct tm_snapshot *s)
+static PyObject *not_tracing(void)
 {
-	if (s && !s->about.tracing)
-		PyErr_SetString(PyExc_RuntimeError, "the tracemalloc module must be tracing memory allocations to take a snapshot");
-	return s && s->about.tracing;
+	return PyErr_Format(PyExc_RuntimeError, "the tracemalloc module must be tracing memory allocations to take a snapshot");
+}
+
+static const char *const parts[TM_NPARTS] = { [TM_PART_IS_TRACING] = "is_tracing", [TM_PART_GET_TRACES] = "_get_traces",
+	[TM_PART_GET_LIMIT] = "get_traceback_limit" };
+
+/* The module's present function; *REPLACED becomes true when it is not the first one. */
+static PyObject *part(PyObject *module, int i, bool *replaced)
+{
+	PyObject *f = PyObject_GetAttrString(module, parts[i]);
+	*replaced |= f && f != state(module)->parts[i];
+	Py_XDECREF(f); /* the module keeps it */
+	return f;
+}
+
+/* As tracemalloc does it: Snapshot(_get_traces(), get_traceback_limit()). */
+static PyObject *snapshot_by_parts(PyObject *module, PyObject *get_traces_now, PyObject *get_limit)
+{
+	PyObject *traces = PyObject_CallObject(get_traces_now, NULL), *limit = traces ? PyObject_CallObject(get_limit, NULL) : NULL;
+	PyObject *snapshot = limit ? PyObject_CallFunctionObjArgs(state(module)->types[TM_TYPE_SNAPSHOT], traces, limit, NULL) : NULL;
+	Py_XDECREF(traces);
+	Py_XDECREF(limit);
+	return snapshot;
 }
 
 static PyObject *take_snapshot(PyObject *module, PyObject *unused)
 {
-	if (!state(module)->host)
-		return PyErr_Format(PyExc_RuntimeError, "no target: this module is not bound to a debugger");
-	struct tm_snapshot *s = capture(state(module), true, NULL, NULL);
-	if (check_tracing(s))
-		return tm_snapshot_object(state(module), s);
+	struct tm_module_state *st = state(module);
+	bool replaced = false;
+	PyObject *f[TM_NPARTS];
+	for (int i = 0; i < TM_NPARTS; i++)
+		if (!(f[i] = part(module, i, &replaced)))
+			return NULL;
+	PyObject *tracing = st->host && !replaced ? NULL : PyObject_CallObject(f[TM_PART_IS_TRACING], NULL);
+	int on = tracing ? PyObject_IsTrue(tracing) : st->host && !replaced ? 1 : -1;
+	Py_XDECREF(tracing);
+	if (on <= 0)
+		return on ? NULL : not_tracing();
+	struct tm_snapshot *s = replaced ? NULL : st->host ? capture(st, true, NULL, NULL) : tm_own_snapshot(st);
+	if (s && s->about.tracing)
+		return tm_snapshot_object(st, s);
 	tm_snapshot_unref(s);
-	return NULL;
+	if (PyErr_Occurred())
+		return NULL;
+	return s && st->host ? not_tracing() : snapshot_by_parts(module, f[TM_PART_GET_TRACES], f[TM_PART_GET_LIMIT]);
 }
 
 static void find_block(struct tm_target *t, struct tm_snapshot *s, void *ctx)
@@ -386,6 +417,8 @@ static int module_exec(PyObject *module)
 		failed = PyObject_SetAttrString(module, "Error", st->error);
 	if (!failed)
 		failed = PyModule_AddStringConstant(module, "__version__", TM_VERSION);
+	for (int i = 0; !failed && i < TM_NPARTS; i++)
+		failed = (st->parts[i] = PyObject_GetAttrString(module, parts[i])) ? 0 : -1;
 	return failed ? -1 : tm_types_add(module, st);
 }
 
@@ -397,6 +430,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 	if (st) {
 		Py_VISIT(st->error);
 		Py_VISIT(st->host);
+		for (int i = 0; i < TM_NPARTS; i++)
+			Py_VISIT(st->parts[i]);
 	}
 	return 0;
 }
@@ -409,6 +444,8 @@ static int module_clear(PyObject *module)
 	if (st) {
 		Py_CLEAR(st->error);
 		Py_CLEAR(st->host);
+		for (int i = 0; i < TM_NPARTS; i++)
+			Py_CLEAR(st->parts[i]);
 	}
 	return 0;
 }

@@ -10,15 +10,31 @@
 #include "tm/filter.h"
 #include "tm/snapshot.h"
 
+/*
+ * References are counted by the interpreter that we are loaded in: the headers of an older Python would count those of immortal
+ * objects (3.12+), too, and one day free them.
+ */
+#undef Py_INCREF
+#undef Py_DECREF
+#undef Py_XINCREF
+#undef Py_XDECREF
+#define Py_INCREF(o) Py_IncRef((PyObject *)(o))
+#define Py_DECREF(o) Py_DecRef((PyObject *)(o))
+#define Py_XINCREF(o) Py_IncRef((PyObject *)(o))
+#define Py_XDECREF(o) Py_DecRef((PyObject *)(o))
+
 enum tm_type {
 	TM_TYPE_FRAME, TM_TYPE_TRACEBACK, TM_TYPE_TRACE, TM_TYPE_TRACES, TM_TYPE_STATISTIC, TM_TYPE_STATISTIC_DIFF,
 	TM_TYPE_BASE_FILTER, TM_TYPE_FILTER, TM_TYPE_DOMAIN_FILTER, TM_TYPE_SNAPSHOT, TM_TYPE_TARGET, TM_TYPE_SESSION, TM_NTYPES
 };
 
+enum { TM_PART_IS_TRACING, TM_PART_GET_TRACES, TM_PART_GET_LIMIT, TM_NPARTS };
+
 struct tm_module_state {
 	PyObject *types[TM_NTYPES];
 	PyObject *error; /* tm.Error */
 	PyObject *host;	 /* whom the functions mean; NULL: this very process */
+	PyObject *parts[TM_NPARTS]; /* what take_snapshot() is made of, as it was: tests put others in their places */
 };
 
 extern PyModuleDef tm_module_def;
@@ -114,6 +130,14 @@ struct tm_error *tm_run_failed(const struct tm_run *run);
 void tm_raise(struct tm_module_state *st, struct tm_error *err);
 /* tm.Error with status and message, whatever ERR is: for commands. */
 void tm_raise_command(struct tm_module_state *st, struct tm_error *err);
+
+/* ---- this process ---- */
+
+/*
+ * A snapshot of this very process's tables, which are held still by the GIL and their own lock while they are copied. NULL with
+ * or without an exception: without one, they could not be read, or not without a doubt.
+ */
+struct tm_snapshot *tm_own_snapshot(struct tm_module_state *st);
 
 /* ---- targets ---- */
 

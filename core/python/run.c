@@ -53,6 +53,8 @@ static bool poll(void *ctx, const char *what, uint64_t done, uint64_t total)
 	struct tm_run *run = ctx;
 	if (run->type)
 		return true;
+	if (!run->ts) /* the GIL is held, with it perhaps a lock that any Python code might want */
+		return false;
 	tm_run_enter(run);
 	bool stop = PyErr_CheckSignals() < 0;
 	if (!stop && run->host && PyObject_HasAttrString(run->host, "poll")) {

@@ -34,6 +34,8 @@ struct live {
 	int pid;
 	int mem; /* /proc/PID/mem, where process_vm_readv is not allowed; -1: not needed */
 	TM_ARRAY(struct thread) threads;
+	const struct tm_holder *holder; /* of this very process; else NULL */
+	bool held;
 };
 
 static FILE *proc_file(int pid, const char *name)
@@ -431,7 +433,7 @@ static struct tm_error *try_read(struct tm_target *t)
 	return tm_error_new(TM_ERR_NOTPYTHON, "process %d has no memory that can be read", l->pid);
 }
 
-struct tm_error *tm_target_open_process(int pid, const struct tm_search *search, struct tm_poll poll,
+static struct tm_error *open_process(int pid, const struct tm_target_ops *how, const struct tm_search *search, struct tm_poll poll,
 	struct tm_target **ret)
 {
 	char name[32];
@@ -451,7 +453,7 @@ struct tm_error *tm_target_open_process(int pid, const struct tm_search *search,
 	}
 	*l = (struct live) { .pid = (int)leader, .mem = -1 };
 	t->impl = l;
-	t->ops = &ops;
+	t->ops = how;
 	t->pid = (int)leader;
 	err = read_exe(t);
 	if (err && state == 'Z') {
@@ -474,4 +476,46 @@ struct tm_error *tm_target_open_process(int pid, const struct tm_search *search,
 	}
 	*ret = t;
 	return NULL;
+}
+
+struct tm_error *tm_target_open_process(int pid, const struct tm_search *search, struct tm_poll poll, struct tm_target **ret)
+{
+	return open_process(pid, &ops, search, poll, ret);
+}
+
+/* ---- this very process ---- */
+
+static struct tm_error *hold_self(struct tm_target *t)
+{
+	struct live *l = t->impl;
+	if (!l->holder->hold(l->holder->ctx, t->lock, t->lock_is_mutex))
+		return tm_error_new(TM_ERR_OS, "the lock of tracemalloc's tables cannot be had");
+	l->held = true;
+	t->lock_is_ours = true;
+	struct tm_error *err = set_stopped_by(t, "its own locks", 0);
+	if (!err)
+		err = read_maps(t);
+	if (!err)
+		tm_regions_sort(t);
+	return err;
+}
+
+static struct tm_error *release_self(struct tm_target *t)
+{
+	struct live *l = t->impl;
+	if (l->held)
+		l->holder->release(l->holder->ctx);
+	l->held = false;
+	return NULL;
+}
+
+static const struct tm_target_ops self_ops = { .stop = hold_self, .resume = release_self, .open_file = open_mapped,
+	.close = close_live };
+
+struct tm_error *tm_target_open_self(const struct tm_holder *holder, struct tm_poll poll, struct tm_target **ret)
+{
+	struct tm_error *err = open_process(getpid(), &self_ops, NULL, poll, ret);
+	if (!err)
+		((struct live *)(*ret)->impl)->holder = holder;
+	return err;
 }

@@ -67,6 +67,9 @@ struct tm_target {
 	char *stopped_by;	  /* "tm", "already stopped", "tracer 812"; NULL: not stopped */
 	char *exe;		  /* the program's path, when known */
 	uint64_t phdr;		  /* AT_PHDR, 0 when unknown */
+	uint64_t lock;		  /* of the tables that are about to be copied: a tm_holder's business */
+	bool lock_is_mutex;	  /* a byte of its own (CPython 3.14+), else the address of a lock */
+	bool lock_is_ours;	  /* taken by the holder: nobody is inside an update */
 	const struct tm_target_ops {
 		struct tm_error *(*stop)(struct tm_target *t);	/* optional */
 		struct tm_error *(*resume)(struct tm_target *t); /* optional */
@@ -87,6 +90,16 @@ struct tm_error *tm_target_open_core(const char *path, const struct tm_search *s
  */
 struct tm_error *tm_target_open_process(int pid, const struct tm_search *search, struct tm_poll poll,
 	struct tm_target **ret);
+/*
+ * This very process, whose threads are not stopped: HOLDER keeps its tables still, by their locks, while pages are copied.
+ * The caller's own thread must not change them, either.
+ */
+struct tm_holder {
+	bool (*hold)(void *ctx, uint64_t lock, bool is_mutex); /* LOCK may be 0: not known. False: it cannot be had now */
+	void (*release)(void *ctx);
+	void *ctx;
+};
+struct tm_error *tm_target_open_self(const struct tm_holder *holder, struct tm_poll poll, struct tm_target **ret);
 /* Bytes in this process, for tests and fuzzing: the caller adds regions and modules. */
 struct tm_error *tm_target_open_image(unsigned word, bool big, struct tm_target **ret);
 
