@@ -33,11 +33,26 @@ static const char *module_name(const struct tm_candidate *c)
 	return c->python ? c->python->module->path : "unknown module";
 }
 
+static struct tm_error *judge(struct look *l, const struct tm_candidate *c, bool want_traces, struct tm_judgement *j)
+{
+	struct tm_target *t = l->finder.target;
+	if (!t->guarded)
+		return tm_judge(&l->finder, c, want_traces, j);
+	t->lock = c->lock;
+	t->lock_is_mutex = c->layout->lock_kind == TM_LOCK_MUTEX;
+	struct tm_error *err = tm_target_stop(t);
+	if (!err)
+		err = tm_judge(&l->finder, c, want_traces, j);
+	struct tm_error *err2 = tm_target_resume(t);
+	tm_error_free(err ? err2 : NULL);
+	return err ? err : err2;
+}
+
 /* Judges one candidate and files the answer. */
 static struct tm_error *weigh(struct look *l, struct tm_candidate *c, bool want_traces)
 {
 	struct tm_judgement j;
-	struct tm_error *err = tm_judge(&l->finder, c, want_traces, &j);
+	struct tm_error *err = judge(l, c, want_traces, &j);
 	if (err)
 		return err;
 	if (j.verdict == TM_TRACING && !l->have_chosen) {
@@ -247,11 +262,8 @@ static struct tm_error *explain(struct look *l)
  * The process is held only while pages are copied. Which pages those are is found out first, while it still runs; should it
  * have moved on in the meantime, what lacks is copied in another round.
  */
-static struct tm_error *hold_and_copy(struct look *l)
+static struct tm_error *hold_and_copy(struct tm_target *t)
 {
-	struct tm_target *t = l->finder.target;
-	t->lock = l->chosen.lock;
-	t->lock_is_mutex = l->chosen.lock && l->chosen.layout->lock_kind == TM_LOCK_MUTEX;
 	struct tm_error *err = tm_target_stop(t);
 	if (err)
 		return err;
@@ -269,7 +281,7 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 	struct tm_target *t = l->finder.target;
 	struct tm_error *err = look(l, false);
 	for (int round = 0; !err && l->have_chosen && round < ROUNDS; round++) {
-		err = hold_and_copy(l);
+		err = hold_and_copy(t);
 		if (err)
 			return err;
 		m->frozen = true;
@@ -297,7 +309,7 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 struct tm_error *tm_capture(struct tm_target *t, const struct tm_capture_options *o, struct tm_snapshot **ret)
 {
 	struct look l = { .finder = { .target = t, .verify = o->verify } };
-	bool live = t->kind == TM_KIND_PROCESS && !o->no_stop;
+	bool live = t->kind == TM_KIND_PROCESS && !o->no_stop && !t->guarded;
 	struct tm_error *err = t->ops && t->ops->check ? t->ops->check(t) : NULL;
 	struct tm_snapshot *s = NULL;
 	if (!err)

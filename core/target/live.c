@@ -36,6 +36,7 @@ struct live {
 	TM_ARRAY(struct thread) threads;
 	const struct tm_holder *holder; /* of this very process; else NULL */
 	bool held;
+	struct tm_memory copies; /* while it is held, and read where it is */
 };
 
 static FILE *proc_file(int pid, const char *name)
@@ -485,6 +486,21 @@ struct tm_error *tm_target_open_process(int pid, const struct tm_search *search,
 
 /* ---- this very process ---- */
 
+/* All that is mapped, where it is. A device may not like to be read. */
+static struct tm_error *read_in_place(struct tm_target *t)
+{
+	struct live *l = t->impl;
+	l->copies = t->memory;
+	tm_memory_init(&t->memory, l->copies.word, l->copies.big);
+	struct tm_error *err = NULL;
+	for (size_t i = 0; !err && i < t->regions.n; i++) {
+		const struct tm_region *r = &t->regions.items[i];
+		if (r->there && !(r->path && strncmp(r->path, "/dev/", 5) == 0))
+			err = tm_memory_add(&t->memory, r->start, r->there, (const void *)(uintptr_t)r->start);
+	}
+	return err;
+}
+
 static struct tm_error *hold_self(struct tm_target *t)
 {
 	struct live *l = t->impl;
@@ -497,12 +513,17 @@ static struct tm_error *hold_self(struct tm_target *t)
 		err = read_maps(t);
 	if (!err)
 		tm_regions_sort(t);
-	return err;
+	return err ? err : read_in_place(t);
 }
 
 static struct tm_error *release_self(struct tm_target *t)
 {
 	struct live *l = t->impl;
+	if (l->copies.spans) {
+		tm_memory_deinit(&t->memory);
+		t->memory = l->copies;
+		l->copies = (struct tm_memory) { 0 };
+	}
 	if (l->held)
 		l->holder->release(l->holder->ctx);
 	l->held = false;
@@ -515,7 +536,9 @@ static const struct tm_target_ops self_ops = { .stop = hold_self, .resume = rele
 struct tm_error *tm_target_open_self(const struct tm_holder *holder, struct tm_poll poll, struct tm_target **ret)
 {
 	struct tm_error *err = open_process(getpid(), &self_ops, NULL, poll, ret);
-	if (!err)
-		((struct live *)(*ret)->impl)->holder = holder;
-	return err;
+	if (err)
+		return err;
+	((struct live *)(*ret)->impl)->holder = holder;
+	(*ret)->guarded = true;
+	return NULL;
 }

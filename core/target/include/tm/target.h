@@ -67,7 +67,8 @@ struct tm_target {
 	char *stopped_by;	  /* "tm", "already stopped", "tracer 812"; NULL: not stopped */
 	char *exe;		  /* the program's path, when known */
 	uint64_t phdr;		  /* AT_PHDR, 0 when unknown */
-	uint64_t lock;		  /* of the tables that are about to be copied: a tm_holder's business */
+	bool guarded;		  /* tables are read between stop and resume only: this very process */
+	uint64_t lock;		  /* of the tables that are about to be read then: a tm_holder's business */
 	bool lock_is_mutex;	  /* a byte of its own (CPython 3.14+), else the address of a lock */
 	bool lock_is_ours;	  /* taken by the holder: nobody is inside an update */
 	const struct tm_target_ops {
@@ -91,8 +92,8 @@ struct tm_error *tm_target_open_core(const char *path, const struct tm_search *s
 struct tm_error *tm_target_open_process(int pid, const struct tm_search *search, struct tm_poll poll,
 	struct tm_target **ret);
 /*
- * This very process, whose threads are not stopped: HOLDER keeps its tables still, by their locks, while pages are copied.
- * The caller's own thread must not change them, either.
+ * This very process, whose threads are not stopped: HOLDER keeps its tables still, by their locks, while they are read where
+ * they are. What leads to them is read as another process's memory would be, so that a wrong pointer does no harm.
  */
 struct tm_holder {
 	bool (*hold)(void *ctx, uint64_t lock, bool is_mutex); /* LOCK may be 0: not known. False: it cannot be had now */
