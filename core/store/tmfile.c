@@ -3,15 +3,11 @@
  * The arrays of the file are the arrays of the snapshot, so opening costs nothing.
  */
 #include "tm/store.h"
+#include "mapped.h"
 #include "tm/text.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -21,7 +17,6 @@ enum {
 	VERSION = 1,
 	ALIGN = 64,
 	MOST_SECTIONS = 64,
-	SMALL = 4 << 20, /* files up to here are read: a mapped one that shrinks would kill us with SIGBUS */
 };
 
 static const unsigned char magic[8] = { 0x89, 'T', 'M', '\r', '\n', 0x1a, '\n', 0 };
@@ -276,10 +271,7 @@ struct tm_error *tm_snapshot_save(struct tm_snapshot *s, const char *path, bool 
 
 struct file {
 	char *path;
-	int fd;
-	uint8_t *map;
-	size_t size;
-	bool is_read;
+	struct tm_mapped m;
 	struct section sections[NKINDS]; /* by kind; length 0 where there is none */
 	unsigned verified; /* enum tm_section, atomic */
 };
@@ -287,12 +279,7 @@ struct file {
 static void release(void *owner)
 {
 	struct file *f = owner;
-	if (f->is_read)
-		free(f->map);
-	else if (f->map)
-		munmap(f->map, f->size);
-	if (f->fd >= 0)
-		close(f->fd);
+	tm_mapped_close(&f->m);
 	free(f->path);
 	free(f);
 }
@@ -300,38 +287,6 @@ static void release(void *owner)
 static struct tm_error *damaged(const struct file *f, const char *what)
 {
 	return tm_error_new(TM_ERR_CORRUPT, "%s: damaged snapshot file: %s", f->path, what);
-}
-
-static struct tm_error *load(struct file *f)
-{
-	struct stat st;
-	if (fstat(f->fd, &st))
-		return tm_error_os(errno, "%s", f->path);
-	if (!S_ISREG(st.st_mode))
-		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: not a file", f->path);
-	f->size = (size_t)st.st_size;
-	if (f->size < sizeof(struct header))
-		return damaged(f, "it is shorter than its header");
-	if (f->size > SMALL) {
-		void *p = mmap(NULL, f->size, PROT_READ, MAP_PRIVATE, f->fd, 0);
-		if (p == MAP_FAILED)
-			return tm_error_os(errno, "%s", f->path);
-		f->map = p;
-		return NULL;
-	}
-	f->is_read = true;
-	f->map = aligned_alloc(ALIGN, (f->size + ALIGN - 1) / ALIGN * ALIGN);
-	if (!f->map)
-		return tm_error_nomem();
-	for (size_t done = 0; done < f->size;) {
-		ssize_t n = pread(f->fd, f->map + done, f->size - done, (off_t)done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? tm_error_os(errno, "%s", f->path) : damaged(f, "it became shorter while it was read");
-		done += (size_t)n;
-	}
-	return NULL;
 }
 
 static const uint32_t item_sizes[NKINDS] = { [KIND_ABOUT] = 1, [KIND_TRACES] = sizeof(struct tm_trace),
@@ -342,26 +297,28 @@ static const uint32_t item_sizes[NKINDS] = { [KIND_ABOUT] = 1, [KIND_TRACES] = s
 static struct tm_error *read_header(struct file *f)
 {
 	struct header h;
-	memcpy(&h, f->map, sizeof h);
+	if (f->m.size < sizeof h)
+		return damaged(f, "it is shorter than its header");
+	memcpy(&h, f->m.bytes, sizeof h);
 	if (memcmp(h.magic, magic, sizeof magic))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: not a snapshot file of tm", f->path);
 	if (h.checksum != XXH3_64bits(&h, offsetof(struct header, checksum)))
 		return damaged(f, "its header does not agree with its checksum");
 	if (h.version != VERSION)
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: snapshot format %u, this tm reads %d: use a newer tm", f->path, h.version, VERSION);
-	if (h.length != f->size)
-		return damaged(f, f->size < h.length ? "it is truncated" : "it is longer than its header says");
-	if (h.nsections > MOST_SECTIONS || h.nsections * sizeof(struct section) > f->size - sizeof h)
+	if (h.length != f->m.size)
+		return damaged(f, f->m.size < h.length ? "it is truncated" : "it is longer than its header says");
+	if (h.nsections > MOST_SECTIONS || h.nsections * sizeof(struct section) > f->m.size - sizeof h)
 		return damaged(f, "its table of sections does not fit into it");
-	if (h.sections != XXH3_64bits(f->map + sizeof h, h.nsections * sizeof(struct section)))
+	if (h.sections != XXH3_64bits(f->m.bytes + sizeof h, h.nsections * sizeof(struct section)))
 		return damaged(f, "its table of sections does not agree with its checksum");
 	for (uint32_t i = 0; i < h.nsections; i++) {
 		struct section s;
-		memcpy(&s, f->map + sizeof h + i * sizeof s, sizeof s);
+		memcpy(&s, f->m.bytes + sizeof h + i * sizeof s, sizeof s);
 		if (s.kind >= NKINDS || !item_sizes[s.kind])
 			continue; /* of a later tm */
 		bool items = s.kind != KIND_NOTES && s.kind != KIND_ABOUT;
-		if (s.offset % ALIGN || s.offset > f->size || s.length > f->size - s.offset || s.item != item_sizes[s.kind] ||
+		if (s.offset % ALIGN || s.offset > f->m.size || s.length > f->m.size - s.offset || s.item != item_sizes[s.kind] ||
 		    (items && (s.count > s.length || s.count * s.item != s.length)))
 			return damaged(f, "a section does not fit into it");
 		f->sections[s.kind] = s;
@@ -372,7 +329,7 @@ static struct tm_error *read_header(struct file *f)
 static bool sound(const struct file *f, enum kind kind)
 {
 	const struct section *s = &f->sections[kind];
-	return !s->length || s->checksum == XXH3_64bits(f->map + s->offset, (size_t)s->length);
+	return !s->length || s->checksum == XXH3_64bits(f->m.bytes + s->offset, (size_t)s->length);
 }
 
 static bool names_fit(const struct tm_snapshot *s)
@@ -433,9 +390,9 @@ static struct tm_error *verify(void *owner, const struct tm_snapshot *s, unsigne
 		{ TM_SECTION_TRACES, KIND_TRACES, traces_fit, "its traces are not what was written" },
 	};
 	struct file *f = owner;
-	struct stat st;
-	if (!f->is_read && (fstat(f->fd, &st) || (uint64_t)st.st_size < f->size))
-		return damaged(f, "it became shorter while it was read");
+	struct tm_error *err = tm_mapped_check(&f->m, f->path);
+	if (err)
+		return err;
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		if (!(sections & checks[i].section) || (__atomic_load_n(&f->verified, __ATOMIC_ACQUIRE) & checks[i].section))
 			continue;
@@ -459,21 +416,21 @@ static bool read_notes(struct tm_snapshot *s, const uint8_t *p, const uint8_t *e
 static struct tm_error *attach(struct file *f, struct tm_snapshot *s)
 {
 	const struct section *k = f->sections;
-	s->traces = (const void *)(f->map + k[KIND_TRACES].offset);
+	s->traces = (const void *)(f->m.bytes + k[KIND_TRACES].offset);
 	s->ntraces = k[KIND_TRACES].count;
-	s->tallies = (const void *)(f->map + k[KIND_TALLIES].offset);
+	s->tallies = (const void *)(f->m.bytes + k[KIND_TALLIES].offset);
 	s->ntallies = k[KIND_TALLIES].count;
-	s->tracebacks = (const void *)(f->map + k[KIND_TRACEBACKS].offset);
+	s->tracebacks = (const void *)(f->m.bytes + k[KIND_TRACEBACKS].offset);
 	s->ntracebacks = k[KIND_TRACEBACKS].count;
-	s->frames = (const void *)(f->map + k[KIND_FRAMES].offset);
+	s->frames = (const void *)(f->m.bytes + k[KIND_FRAMES].offset);
 	s->nframes = k[KIND_FRAMES].count;
-	s->names = (const void *)(f->map + k[KIND_NAMES].offset);
+	s->names = (const void *)(f->m.bytes + k[KIND_NAMES].offset);
 	s->nnames = k[KIND_NAMES].count;
-	s->text = (const void *)(f->map + k[KIND_TEXT].offset);
+	s->text = (const void *)(f->m.bytes + k[KIND_TEXT].offset);
 	s->text_len = k[KIND_TEXT].length;
 	if (!k[KIND_ABOUT].length || !sound(f, KIND_ABOUT) || !sound(f, KIND_NOTES) || !sound(f, KIND_TABLES))
 		return damaged(f, "what it says about itself does not agree with its checksum");
-	const uint8_t *about = f->map + k[KIND_ABOUT].offset, *notes = f->map + k[KIND_NOTES].offset;
+	const uint8_t *about = f->m.bytes + k[KIND_ABOUT].offset, *notes = f->m.bytes + k[KIND_NOTES].offset;
 	if (!get_about(&s->about, about, about + k[KIND_ABOUT].length) || !read_notes(s, notes, notes + k[KIND_NOTES].length))
 		return tm_error_nomem();
 	if (k[KIND_TABLES].count > 1 << 20)
@@ -482,7 +439,7 @@ static struct tm_error *attach(struct file *f, struct tm_snapshot *s)
 	s->tables = calloc(s->ntables ? s->ntables : 1, sizeof *s->tables);
 	if (!s->tables)
 		return tm_error_nomem();
-	memcpy(s->tables, f->map + k[KIND_TABLES].offset, s->ntables * sizeof *s->tables);
+	memcpy(s->tables, f->m.bytes + k[KIND_TABLES].offset, s->ntables * sizeof *s->tables);
 	for (size_t i = 0; i < s->ntables; i++)
 		s->tables[i].name[sizeof s->tables[i].name - 1] = 0;
 	return NULL;
@@ -503,8 +460,8 @@ struct tm_error *tm_snapshot_open(const char *path, struct tm_snapshot **ret)
 		return tm_error_nomem();
 	}
 	*s = (struct tm_snapshot) { .refs = 1, .release = release, .verify = verify, .owner = f };
-	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct tm_error *err = f->fd < 0 ? tm_error_os(errno, "%s", path) : load(f);
+	f->m.fd = -1;
+	struct tm_error *err = tm_mapped_open(path, &f->m);
 	if (!err)
 		err = read_header(f);
 	if (!err)
