@@ -1,4 +1,7 @@
-/* Snapshot files: tm's own format, described in docs/format.md. Loading executes nothing and believes no length. */
+/*
+ * Snapshot files: tm's own format, described in docs/format.md, and tracemalloc's pickles. Loading executes nothing and
+ * believes no length.
+ */
 #ifndef TM_STORE_H
 #define TM_STORE_H
 #include "tm/poll.h"
@@ -21,4 +24,19 @@ struct tm_error *tm_snapshot_save(struct tm_snapshot *s, const char *path, bool 
  * it is first used. CORRUPT, UNSUPPORTED (a newer version), OS.
  */
 struct tm_error *tm_snapshot_open(const char *path, struct tm_snapshot **ret);
+
+/* ---- pickles: what Snapshot.dump() writes and Snapshot.load() reads (CPython Lib/tracemalloc.py) ---- */
+
+/*
+ * Fields of a block: (domain, size, traceback) up to CPython 3.8, from 3.9 on also how deep the stack was. Each side loads the
+ * other's file, too, but can do nothing with it.
+ */
+enum tm_pickle_shape { TM_PICKLE_AUTO, TM_PICKLE_3, TM_PICKLE_4 }; /* AUTO: as the snapshot's own Python; 4 when not known */
+/*
+ * Blocks in the snapshot's order, without their addresses. A depth that is not known (CPython <= 3.8) is written as the number
+ * of frames that there are. Bytes of names that are not UTF-8 become lone surrogates, as in os.fsdecode(). UNSUPPORTED when
+ * the snapshot holds no single blocks; USAGE, OS as tm_file_create.
+ */
+struct tm_error *tm_snapshot_dump(struct tm_snapshot *s, const char *path, bool force, enum tm_pickle_shape shape,
+	const struct tm_poll *poll);
 #endif
