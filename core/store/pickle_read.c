@@ -841,10 +841,11 @@ struct tm_error *tm_snapshot_parse_pickle(const void *bytes, size_t len, const c
 	if (getrandom(r.key, sizeof r.key, GRND_NONBLOCK) < 0) /* at boot only: then without that defence */
 		r.key[0] = (uintptr_t)&r;
 	r.key[1] |= 1;
-	r.stack = r.top = malloc(MOST_VALUES * sizeof *r.stack);
+	size_t most = len < MOST_VALUES ? len : MOST_VALUES; /* a value takes a byte, at least */
+	r.stack = r.top = malloc(most * sizeof *r.stack);
 	if (!r.stack)
 		return tm_error_nomem();
-	r.limit = r.stack + MOST_VALUES;
+	r.limit = r.stack + most;
 	struct tm_error *err = run(&r);
 	if (!err)
 		err = finish(&r, ret);

@@ -1,0 +1,560 @@
+/* tracemalloc's pickles: what Snapshot.dump() writes is read, everything else is refused, what is written is what load() expects. */
+#include "tm/store.h"
+#include "snap.h"
+#include "tm/query.h"
+#include <sys/resource.h>
+#include <time.h>
+
+/* ---- pickles from pieces: text is taken as it is, %XX is a byte ---- */
+
+struct bytes {
+	uint8_t p[4096];
+	size_t n;
+};
+
+static void add(struct bytes *b, const char *s)
+{
+	for (unsigned v; *s; s++)
+		if (*s == '%' && sscanf(s + 1, "%2x", &v) == 1) {
+			b->p[b->n++] = (uint8_t)v;
+			s += 2;
+		} else {
+			b->p[b->n++] = (uint8_t)*s;
+		}
+}
+
+/* As 3.9-3.15 write it: module 0 in the memo, the list 11; what is put into the list follows. */
+#define HEAD "%80%05%8c%0btracemalloc%94%8c%08Snapshot%94%93%94)%81%94}%94(%8c%06traces%94h%00%8c%07_Traces%94%93%94)%81%94}%94" \
+	"%8c%07_traces%94]%94"
+#define TAIL "sb%8c%0ftraceback_limit%94K%02ub."
+/* (0, 100, (("a.py", 3),), 1) and the same without its depth; the tuple of frames becomes number 14 of the memo */
+#define FRAMES "%8c%04a.py%94K%03%86%94%85%94"
+#define BLOCK "(K%00Kd" FRAMES "K%01t%94"
+#define OLD_BLOCK "K%00Kd" FRAMES "%87%94"
+
+static struct bytes pickle_of(const char *text)
+{
+	struct bytes b = { .n = 0 };
+	add(&b, text);
+	return b;
+}
+
+static struct tm_error *parse(const char *text, struct tm_snapshot **s)
+{
+	struct bytes b = pickle_of(text);
+	uint8_t *exact = malloc(b.n + !b.n); /* so that tools see what is read behind it */
+	memcpy(exact, b.p, b.n);
+	*s = NULL;
+	struct tm_error *err = tm_snapshot_parse_pickle(exact, b.n, "x.pickle", NULL, s);
+	free(exact);
+	return err;
+}
+
+static void refused(const char *text, enum tm_errcode code, const char *words)
+{
+	struct tm_snapshot *s;
+	fails(parse(text, &s), code, words);
+	assert_null(s);
+}
+
+static const struct tm_frame *frames_of(const struct tm_snapshot *s, uint64_t trace)
+{
+	return s->frames + s->tracebacks[s->traces[trace].traceback].first;
+}
+
+static void name_is(const struct tm_snapshot *s, uint32_t id, const char *name)
+{
+	size_t len;
+	const char *have = tm_snapshot_name(s, id, &len);
+	assert_int_equal(len, strlen(name));
+	assert_memory_equal(have, name, len);
+}
+
+/* ---- reading ---- */
+
+/* Three blocks, as CPython 3.9 to 3.15 dump them. */
+static const char new_dump[] = "%80%05%95%a6%00%00%00%00%00%00%00%8c%0btracemalloc%94%8c%08Snapshot%94%93%94)%81%94}%94(%8c%06traces%94"
+	"h%00%8c%07_Traces%94%93%94)%81%94}%94%8c%07_traces%94]%94((K%00Kd%8c%04a.py%94K%03%86%94%8c%04b.py%94K%07%86%94%86%94K%05t%94"
+	"(K%00K2h%0d%85%94K%01t%94(J%b7%ef%05%00%8a%06%00%00%00%00%00%01h%10K%05t%94esb%8c%0ftraceback_limit%94K%02ub.";
+/* ... and 3.8. */
+static const char old_dump[] = "%80%05%95%9d%00%00%00%00%00%00%00%8c%0btracemalloc%94%8c%08Snapshot%94%93%94)%81%94}%94(%8c%06traces%94"
+	"h%00%8c%07_Traces%94%93%94)%81%94}%94%8c%07_traces%94]%94(K%00Kd%8c%04a.py%94K%03%86%94%8c%04b.py%94K%07%86%94%86%94%87%94"
+	"K%00K2h%0d%85%94%87%94J%b7%ef%05%00%8a%06%00%00%00%00%00%01h%10%87%94esb%8c%0ftraceback_limit%94K%02ub.";
+
+static void dumps_of_both_shapes_are_read(void **state)
+{
+	for (int old = 0; old < 2; old++) {
+		struct tm_snapshot *s;
+		ok(parse(old ? old_dump : new_dump, &s));
+		assert_int_equal(s->ntraces, 3);
+		assert_int_equal(s->ntallies, 3);
+		assert_int_equal(s->ntracebacks, 2);
+		assert_int_equal(s->nframes, 3);
+		assert_int_equal(s->nnames, 2);
+		assert_int_equal(s->traces[0].size, 100);
+		assert_int_equal(s->traces[1].size, 50);
+		assert_int_equal(s->traces[2].size, 1ull << 40);
+		assert_int_equal(s->traces[2].domain, 389047);
+		assert_int_equal(s->traces[2].traceback, s->traces[0].traceback);
+		const struct tm_traceback *tb = &s->tracebacks[s->traces[0].traceback];
+		assert_int_equal(tb->nframe, 2);
+		assert_int_equal(tb->total_nframe, old ? 0 : 5);
+		const struct tm_frame *f = frames_of(s, 0);
+		name_is(s, f[0].filename, "a.py");
+		assert_int_equal(f[0].lineno, 3);
+		name_is(s, f[1].filename, "b.py");
+		assert_int_equal(f[1].lineno, 7);
+		const struct tm_about *a = &s->about;
+		assert_true(a->tracing && a->complete && a->has_limit && !a->has_addresses && a->has_total_nframe == !old);
+		assert_int_equal(a->limit, 2);
+		assert_int_equal(a->truncated, old ? 0 : 2);
+		assert_int_equal(a->python_minor, old ? 0x0308 : 0x0309);
+		assert_string_equal(a->target, "tracemalloc pickle x.pickle");
+		tm_snapshot_unref(s);
+	}
+}
+
+static void an_empty_list_of_blocks_tells_no_shape(void **state)
+{
+	struct tm_snapshot *s;
+	ok(parse(HEAD TAIL, &s));
+	assert_int_equal(s->ntraces, 0);
+	assert_int_equal(s->about.python_minor, 0);
+	assert_null(s->about.python);
+	tm_snapshot_unref(s);
+}
+
+static void one_block_comes_without_a_mark(void **state)
+{
+	struct tm_snapshot *s;
+	ok(parse(HEAD BLOCK "a" TAIL, &s));
+	assert_int_equal(s->ntraces, 1);
+	tm_snapshot_unref(s);
+}
+
+static void a_block_that_comes_twice_counts_twice(void **state)
+{
+	struct tm_snapshot *s;
+	ok(parse(HEAD "(" BLOCK "h%0f(K%01K%07h%0eK%01th%0fe" TAIL, &s));
+	static const uint64_t sizes[] = { 100, 100, 7, 100 };
+	assert_int_equal(s->ntraces, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(s->traces[i].size, sizes[i]);
+	assert_int_equal(s->ntallies, 2);
+	assert_int_equal(s->tallies[0].count, 3);
+	assert_int_equal(s->tallies[0].size_low, 300);
+	assert_int_equal(s->tallies[1].count, 1);
+	tm_snapshot_unref(s);
+}
+
+static void equal_tracebacks_are_one_and_depths_tell_them_apart(void **state)
+{
+	struct tm_snapshot *s;
+	ok(parse(HEAD "(" BLOCK "(K%01K%07%8c%04a.pyK%03%86%85K%01t(K%00K%08h%0eK%02t(K%00K%09h%0eK%02te" TAIL, &s));
+	assert_int_equal(s->ntracebacks, 2);
+	assert_int_equal(s->nframes, 1);
+	assert_int_equal(s->nnames, 1);
+	assert_int_equal(s->ntallies, 3);
+	assert_int_equal(s->tallies[2].count, 2);
+	assert_int_equal(s->tallies[2].size_low, 17);
+	assert_int_equal(s->about.truncated, 2);
+	tm_snapshot_unref(s);
+}
+
+static void sums_have_128_bits(void **state)
+{
+	struct tm_snapshot *s;
+#define HUGE "%8a%09%ff%ff%ff%ff%ff%ff%ff%ff%00"
+	ok(parse(HEAD "((K%00" HUGE FRAMES "K%01t(K%00" HUGE "h%0eK%01te" TAIL, &s));
+	assert_true(tm_tally_size(&s->tallies[0]) == (tm_u128)UINT64_MAX * 2);
+	assert_int_equal(s->traces[1].size, UINT64_MAX);
+	tm_snapshot_unref(s);
+}
+
+static void numbers_reach_their_limits(void **state)
+{
+	struct tm_snapshot *s;
+	ok(parse(HEAD "((%8a%05%ff%ff%ff%ff%00%8a%00%8c%00%8a%05%ff%ff%ff%ff%00%86%85M%ff%ffte" TAIL, &s));
+	assert_int_equal(s->traces[0].domain, UINT32_MAX);
+	assert_int_equal(s->traces[0].size, 0);
+	assert_int_equal(frames_of(s, 0)->lineno, UINT32_MAX);
+	assert_int_equal(s->tracebacks[0].total_nframe, 65535);
+	tm_snapshot_unref(s);
+}
+
+static void numbers_beyond_are_refused(void **state)
+{
+	static const struct {
+		const char *block, *words;
+	} cases[] = {
+		{ "(%8a%05%00%00%00%00%01Kd" FRAMES "K%01t", "domain of a block is 4294967296" },
+		{ "(J%ff%ff%ff%ffKd" FRAMES "K%01t", "negative" },
+		{ "(K%00%8a%01%80" FRAMES "K%01t", "negative" },
+		{ "(K%00%8a%09%00%00%00%00%00%00%00%00%01" FRAMES "K%01t", "more than 64 bits" },
+		{ "(K%00%8a%ff", "truncated" },
+		{ "(K%00Kd%8c%01a%8a%05%00%00%00%00%01%86", "line number of 4294967296" },
+		{ "(K%00Kd%8c%01aJ%00%00%00%80%86", "negative" },
+		{ "(K%00Kd" FRAMES "%8a%05%00%00%00%00%01t", "depth of the stack of a block is 4294967296" },
+		{ "(%8a%08%00%00%00%00%00%00%00%7fKd" FRAMES "K%01t", "a tuple of 4 that begins with a number" },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[2048];
+		snprintf(text, sizeof text, "%s(%s%s", HEAD, cases[i].block, strstr(cases[i].words, "truncated") ? "" : "e" TAIL);
+		struct tm_snapshot *s;
+		struct tm_error *err = parse(text, &s);
+		fails(err, err && strstr(tm_error_message(err), "begins with") ? TM_ERR_UNSUPPORTED : TM_ERR_CORRUPT, cases[i].words);
+	}
+}
+
+static void what_is_no_snapshot_is_refused(void **state)
+{
+	refused("", TM_ERR_UNSUPPORTED, "not a pickle");
+	refused("%80%04.", TM_ERR_UNSUPPORTED, "what it holds is no snapshot");
+	refused("%80%04K%01.", TM_ERR_UNSUPPORTED, "at offset 4: what it holds is no snapshot");
+	refused("%80%04]%94.", TM_ERR_UNSUPPORTED, "no snapshot");
+	refused("%80%02cos\nsystem\n", TM_ERR_UNSUPPORTED, "os.system");
+	refused("%80%04%8c%02os%8c%06system%93%8c%02id%85R.", TM_ERR_UNSUPPORTED, "offset 14: it asks for os.system; tm calls nothing");
+	refused("%80%04%8c%0btracemalloc%8c%05start%93)R.", TM_ERR_UNSUPPORTED, "tracemalloc.start");
+	refused("%80%04%8c%0btracemalloc%8c%08Snapshot%93)R.", TM_ERR_UNSUPPORTED, "0x52 is no opcode");
+	refused("%80%04%8c%0btracemalloc%8c%08Snapshot%93)%81.", TM_ERR_UNSUPPORTED, "no snapshot");
+	refused("%80%04%8c%0btracemalloc%8c%08Snapshot%93)%81}b.", TM_ERR_UNSUPPORTED, "other attributes");
+	refused("%80%04%80%04", TM_ERR_CORRUPT, "second beginning");
+	refused("%80%04X%ff%ff%ff%ff", TM_ERR_CORRUPT, "truncated");
+	refused("%80%04%8d%ff%ff%ff%ff%ff%ff%ff%ff", TM_ERR_CORRUPT, "truncated");
+	refused("%80%04%95%ff%ff%ff%ff%ff%ff%ff%ffK", TM_ERR_CORRUPT, "truncated");
+	refused("%80%04%8c%01%ff.", TM_ERR_CORRUPT, "not UTF-8");
+	refused("%80%04h%00", TM_ERR_CORRUPT, "number 0 of the memo");
+	refused("%80%04K%01r%ff%ff%ff%7f", TM_ERR_CORRUPT, "memo");
+	refused("%80%04%94", TM_ERR_CORRUPT, "nothing for opcode 0x94");
+	refused("%80%04%86", TM_ERR_CORRUPT, "nothing for opcode 0x86");
+	refused("%80%04t", TM_ERR_CORRUPT, "nothing began");
+	refused("%80%04K%01(K%02%86", TM_ERR_CORRUPT, "nothing for opcode 0x86"); /* not across a mark */
+	refused("%80%04(((((((((", TM_ERR_CORRUPT, "deep");
+	refused("%80%04N.", TM_ERR_UNSUPPORTED, "0x4e is no opcode");
+	refused(HEAD BLOCK "K%01a" TAIL, TM_ERR_CORRUPT, "no list");
+	refused(HEAD "K%01a" TAIL, TM_ERR_UNSUPPORTED, "a list of a number");
+	refused(HEAD "(" BLOCK OLD_BLOCK "e" TAIL, TM_ERR_CORRUPT, "3 fields among blocks of 4");
+	refused(HEAD "((K%00Kd)K%01te" TAIL, TM_ERR_UNSUPPORTED, "the traceback of a block is an empty tuple");
+	refused(HEAD "((K%00Kd(tK%01te" TAIL, TM_ERR_UNSUPPORTED, "an empty tuple");
+	refused(HEAD "((K%00h%00K%01K%01te" TAIL, TM_ERR_UNSUPPORTED, "the size of a block is a string");
+	refused(HEAD "((K%00Kd" FRAMES "h%00te" TAIL, TM_ERR_UNSUPPORTED, "depth of the stack of a block is a string");
+	refused(HEAD "(h%00h%00%86" TAIL, TM_ERR_UNSUPPORTED, "a tuple of a string and a string");
+	refused(HEAD "]" TAIL, TM_ERR_UNSUPPORTED, "second list");
+	refused(HEAD "}}" TAIL, TM_ERR_UNSUPPORTED, "third dict");
+	refused(HEAD TAIL "more", TM_ERR_CORRUPT, "4 bytes follow");
+	refused(HEAD "sb%8c%05limitK%02ub.", TM_ERR_UNSUPPORTED, "attribute");
+	refused(HEAD "sbub.", TM_ERR_UNSUPPORTED, "other attributes");
+	refused(HEAD "u", TM_ERR_CORRUPT, "no dict");
+}
+
+static void every_truncation_is_refused(void **state)
+{
+	const char *const texts[] = { new_dump, old_dump };
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct bytes b = pickle_of(texts[i]);
+		for (size_t n = 0; n < b.n; n++) {
+			struct tm_snapshot *s = NULL;
+			uint8_t *exact = malloc(n + !n);
+			memcpy(exact, b.p, n);
+			fails(tm_snapshot_parse_pickle(exact, n, "x", NULL, &s), n < 2 ? TM_ERR_UNSUPPORTED : TM_ERR_CORRUPT,
+				n < 2 ? NULL : "truncated");
+			free(exact);
+		}
+	}
+}
+
+static void every_changed_byte_is_refused_or_read(void **state)
+{
+	const char *const texts[] = { new_dump, old_dump };
+	unsigned read = 0, not = 0;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct bytes b = pickle_of(texts[i]);
+		for (size_t k = 0; k < b.n * 256; k++) {
+			struct tm_snapshot *s = NULL;
+			uint8_t was = b.p[k / 256];
+			b.p[k / 256] = (uint8_t)k;
+			struct tm_error *err = tm_snapshot_parse_pickle(b.p, b.n, "x", NULL, &s);
+			if (err) {
+				not++;
+				assert_non_null(strstr(tm_error_message(err), "x: "));
+			} else {
+				read++;
+				assert_int_equal(s->ntraces, 3);
+			}
+			tm_error_free(err);
+			tm_snapshot_unref(s);
+			b.p[k / 256] = was;
+		}
+	}
+	assert_true(read > 1000 && not > 50000);
+}
+
+static void pickles_are_known_by_their_first_bytes(void **state)
+{
+	assert_true(tm_pickle_is("\x80\x05\x95", 3));
+	assert_true(tm_pickle_is("\x80\x02", 2));
+	assert_false(tm_pickle_is("\x80\x05", 1));
+	assert_false(tm_pickle_is("\x80\x06\x95", 3));
+	assert_false(tm_pickle_is("\x7f" "ELF", 4));
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The same few bytes over and over, behind a beginning: refused soon, with little memory. */
+static void endless_files_are_refused_soon(void **state)
+{
+	static const struct {
+		const char *before, *again;
+	} cases[] = {
+		{ "%80%04", "(" }, { "%80%04", "K%01" }, { "%80%04K%01", "%94" }, { "%80%04", "]" }, { "%80%04", "%8c%00" },
+		{ "%80%04", "%8a%08%ff%ff%ff%ff%ff%ff%ff%7f" }, { "%80%04", "%95%00%00%00%00%00%00%00%00" }, { "%80%04", "(t" },
+		{ HEAD "(" BLOCK, "h%0f" }, { HEAD "(" BLOCK, "h%0d" }, { HEAD "(" BLOCK, "h%0d%85" }, { HEAD "(" BLOCK, "(K%00K%00h%0eK%02t" },
+		{ HEAD BLOCK "a(", "(K%00K%00h%0eK%02te(" }, { "%80%04K%01", "r%ff%ff%00%00" },
+	};
+	enum { LEN = 4 << 20 };
+	uint8_t *p = malloc(LEN);
+	assert_non_null(p);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct bytes before = pickle_of(cases[i].before), part = pickle_of(cases[i].again);
+		struct tm_snapshot *s = NULL;
+		memcpy(p, before.p, before.n);
+		for (size_t k = before.n; k < LEN; k++)
+			p[k] = part.p[(k - before.n) % part.n];
+		double begin = seconds();
+		struct tm_error *err = tm_snapshot_parse_pickle(p, LEN, "x", NULL, &s);
+		assert_true(seconds() - begin < 1);
+		assert_non_null(err);
+		assert_null(strchr(tm_error_message(err), '\n'));
+		tm_error_free(err);
+	}
+	free(p);
+	struct rusage used;
+	getrusage(RUSAGE_SELF, &used);
+	assert_true(used.ru_maxrss < 200 << 10 || getenv("ASAN_OPTIONS")); /* KiB; 16 bytes for each of the file's, and what was there before */
+}
+
+/* One traceback of many frames, in blocks of ever new depths and domains: no work grows with the square. */
+static void nothing_takes_the_square_of_the_file(void **state)
+{
+	enum { FRAMES_IN_IT = 500000, BLOCKS = 200000 };
+	size_t most = 4096 + FRAMES_IN_IT * 2 + BLOCKS * 20u, n;
+	uint8_t *p = malloc(most);
+	struct bytes head = pickle_of(HEAD "((K%00Kd(%8c%01aK%01%86%94"), between = pickle_of("t%94K%01t"), tail = pickle_of("e" TAIL);
+	memcpy(p, head.p, n = head.n);
+	for (unsigned i = 0; i < FRAMES_IN_IT; i++, n += 2)
+		memcpy(p + n, "h\x0c", 2);
+	memcpy(p + n, between.p, between.n);
+	n += between.n;
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		uint32_t depth = i, domain = i % 1000;
+		memcpy(p + n, "(J", 2);
+		memcpy(p + n + 2, &domain, 4);
+		memcpy(p + n + 6, "K\1h\x0dJ", 5);
+		memcpy(p + n + 11, &depth, 4);
+		p[n + 15] = 't';
+		n += 16;
+	}
+	memcpy(p + n, tail.p, tail.n);
+	n += tail.n;
+	struct tm_snapshot *s = NULL;
+	double begin = seconds();
+	ok(tm_snapshot_parse_pickle(p, n, "x", NULL, &s));
+	assert_true(seconds() - begin < 1);
+	assert_int_equal(s->ntraces, BLOCKS + 1);
+	assert_int_equal(s->ntracebacks, BLOCKS);
+	assert_int_equal(s->nframes, FRAMES_IN_IT + 1);
+	tm_snapshot_unref(s);
+	free(p);
+}
+
+/* ---- writing ---- */
+
+static struct tm_snapshot *two_blocks(void)
+{
+	struct tm_builder b = { 0 };
+	uint32_t a = TB(&b, 0, { "a.py", 3 }, { "b.py", 7 }), c = TB(&b, 9, { "a.py", 3 });
+	snap_trace(&b, 0x1000, 100, 0, a);
+	snap_trace(&b, 0x2000, 1ull << 40, 389047, c);
+	snap_trace(&b, 0x3000, UINT64_MAX, UINT32_MAX, a);
+	struct tm_snapshot *s = snap_freeze(&b);
+	s->about.has_limit = true;
+	s->about.limit = 2;
+	return s;
+}
+
+static void expect_file(const char *path, const char *text)
+{
+	struct bytes wanted = pickle_of(text);
+	size_t n;
+	uint8_t *p = unit_read(path, &n);
+	assert_int_equal(n, wanted.n);
+	assert_memory_equal(p, wanted.p, n);
+	free(p);
+}
+
+#define WRITTEN "%80%04%8c%0btracemalloc%8c%08Snapshot%93)%81}(%8c%06traces%8c%0btracemalloc%8c%07_Traces%93)%81}%8c%07_traces]("
+#define WRITTEN_TAIL "esb%8c%0ftraceback_limitK%02ub."
+
+static void the_bytes_are_those_that_load_knows(void **state)
+{
+	char *path = unit_path(*state, "a.pickle");
+	struct tm_snapshot *s = two_blocks();
+	ok(tm_snapshot_dump(s, path, false, TM_PICKLE_4, NULL));
+	expect_file(path, WRITTEN "(K%00Kd%8c%04a.py%94K%03%86%94%8c%04b.py%94K%07%86%94%86%94K%02t"
+		"(J%b7%ef%05%00%8a%06%00%00%00%00%00%01h%01%85%94K%09t"
+		"(%8a%05%ff%ff%ff%ff%00%8a%09%ff%ff%ff%ff%ff%ff%ff%ff%00h%04K%02t" WRITTEN_TAIL);
+	ok(tm_snapshot_dump(s, path, true, TM_PICKLE_3, NULL));
+	expect_file(path, WRITTEN "K%00Kd%8c%04a.py%94K%03%86%94%8c%04b.py%94K%07%86%94%86%94%87"
+		"J%b7%ef%05%00%8a%06%00%00%00%00%00%01h%01%85%94%87"
+		"%8a%05%ff%ff%ff%ff%00%8a%09%ff%ff%ff%ff%ff%ff%ff%ff%00h%04%87" WRITTEN_TAIL);
+	tm_snapshot_unref(s);
+	free(path);
+}
+
+static void the_shape_follows_the_snapshots_python(void **state)
+{
+	static const struct {
+		uint16_t minor;
+		bool four;
+	} cases[] = { { 0, true }, { 0x0306, false }, { 0x0308, false }, { 0x0309, true }, { 0x030f, true } };
+	char *path = unit_path(*state, "a.pickle");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct tm_snapshot *s = two_blocks(), *back;
+		s->about.python_minor = cases[i].minor;
+		ok(tm_snapshot_dump(s, path, true, TM_PICKLE_AUTO, NULL));
+		ok(tm_snapshot_load_pickle(path, NULL, &back));
+		assert_int_equal(back->about.has_total_nframe, cases[i].four);
+		tm_snapshot_unref(back);
+		tm_snapshot_unref(s);
+	}
+	free(path);
+}
+
+static void a_depth_that_is_not_known_is_that_of_the_frames(void **state)
+{
+	char *path = unit_path(*state, "a.pickle");
+	struct tm_snapshot *back, *s;
+	ok(parse(old_dump, &s));
+	ok(tm_snapshot_dump(s, path, false, TM_PICKLE_4, NULL));
+	ok(tm_snapshot_load_pickle(path, NULL, &back));
+	for (uint64_t i = 0; i < back->ntracebacks; i++)
+		assert_int_equal(back->tracebacks[i].total_nframe, back->tracebacks[i].nframe);
+	tm_snapshot_unref(back);
+	tm_snapshot_unref(s);
+	free(path);
+}
+
+static void names_of_any_length_and_bytes_are_written(void **state)
+{
+	char *path = unit_path(*state, "a.pickle"), *huge = malloc(600001);
+	memset(huge, 'h', 600000);
+	huge[600000] = 0;
+	const char *const names[] = { "", "\xed\xa0\x80\xed\xb2\x80", "\xff\x80x", "\xc3", huge };
+	/* What is no UTF-8 becomes what os.fsdecode() makes of it. */
+	const char *const wanted[] = { "", "\xed\xa0\x80\xed\xb2\x80", "\xed\xb3\xbf\xed\xb2\x80x", "\xed\xb3\x83", huge };
+	struct tm_builder b = { 0 };
+	for (uint32_t i = 0; i < COUNT(names); i++)
+		snap_trace(&b, i, i, 0, TB(&b, 1, { names[i], i }));
+	struct tm_snapshot *s = snap_freeze(&b), *back;
+	ok(tm_snapshot_dump(s, path, false, TM_PICKLE_AUTO, NULL));
+	ok(tm_snapshot_load_pickle(path, NULL, &back));
+	for (uint32_t i = 0; i < COUNT(names); i++)
+		name_is(back, frames_of(back, i)->filename, wanted[i]);
+	tm_snapshot_unref(back);
+	tm_snapshot_unref(s);
+	free(huge);
+	free(path);
+}
+
+static void what_cannot_be_written_leaves_nothing(void **state)
+{
+	char *path = unit_path(*state, "a.pickle");
+	struct tm_snapshot *s = two_blocks();
+	s->traces = NULL;
+	fails(tm_snapshot_dump(s, path, false, TM_PICKLE_AUTO, NULL), TM_ERR_UNSUPPORTED, "statistics only");
+	tm_snapshot_unref(s);
+	struct tm_builder b = { 0 };
+	snap_trace(&b, 0, 1, 0, TB(&b, 1, { 0 }));
+	s = snap_freeze(&b);
+	fails(tm_snapshot_dump(s, path, false, TM_PICKLE_AUTO, NULL), TM_ERR_CORRUPT, "no frames");
+	tm_snapshot_unref(s);
+	assert_int_equal(unit_folder_count(*state), 0);
+	s = two_blocks();
+	unit_write(path, "precious", 8);
+	fails(tm_snapshot_dump(s, path, false, TM_PICKLE_AUTO, NULL), TM_ERR_USAGE, "--force");
+	tm_snapshot_unref(s);
+	free(path);
+}
+
+static bool stop(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+	return true;
+}
+
+static void both_ways_can_be_interrupted(void **state)
+{
+	char *path = unit_path(*state, "a.pickle");
+	const struct tm_poll poll = { stop, NULL };
+	struct tm_builder b = { 0 };
+	uint32_t tb = TB(&b, 0, { "a.py", 3 });
+	for (unsigned i = 0; i < 300000; i++)
+		assert_true(tm_array_push(&b.traces, ((struct tm_trace) { i, i, 0, tb })));
+	assert_true(tm_array_push(&b.tallies, ((struct tm_tally) { tb, 0, 300000, 1, 0 })));
+	b.ntraces = b.traces.n;
+	struct tm_snapshot *s = snap_freeze(&b), *back = NULL;
+	fails(tm_snapshot_dump(s, path, false, TM_PICKLE_AUTO, &poll), TM_ERR_INTERRUPTED, NULL);
+	assert_int_equal(unit_folder_count(*state), 0);
+	ok(tm_snapshot_dump(s, path, false, TM_PICKLE_AUTO, NULL));
+	fails(tm_snapshot_load_pickle(path, &poll, &back), TM_ERR_INTERRUPTED, NULL);
+	assert_null(back);
+	ok(tm_snapshot_load_pickle(path, NULL, &back));
+	assert_int_equal(back->ntraces, 300000);
+	for (unsigned i = 0; i < 300000; i++)
+		assert_int_equal(back->traces[i].size, i);
+	tm_snapshot_unref(back);
+	tm_snapshot_unref(s);
+	free(path);
+}
+
+static void a_missing_file_is_an_error(void **state)
+{
+	struct tm_snapshot *s = NULL;
+	char *path = unit_path(*state, "none");
+	fails(tm_snapshot_load_pickle(path, NULL, &s), TM_ERR_OS, "No such file");
+	fails(tm_snapshot_load_pickle(*state, NULL, &s), TM_ERR_UNSUPPORTED, "not a file");
+	free(path);
+}
+
+int main(void)
+{
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, unit_folder_setup, unit_folder_teardown)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dumps_of_both_shapes_are_read),
+		cmocka_unit_test(an_empty_list_of_blocks_tells_no_shape),
+		cmocka_unit_test(one_block_comes_without_a_mark),
+		cmocka_unit_test(a_block_that_comes_twice_counts_twice),
+		cmocka_unit_test(equal_tracebacks_are_one_and_depths_tell_them_apart),
+		cmocka_unit_test(sums_have_128_bits),
+		cmocka_unit_test(numbers_reach_their_limits),
+		cmocka_unit_test(numbers_beyond_are_refused),
+		cmocka_unit_test(what_is_no_snapshot_is_refused),
+		cmocka_unit_test(every_truncation_is_refused),
+		cmocka_unit_test(every_changed_byte_is_refused_or_read),
+		cmocka_unit_test(pickles_are_known_by_their_first_bytes),
+		cmocka_unit_test(endless_files_are_refused_soon),
+		cmocka_unit_test(nothing_takes_the_square_of_the_file),
+		IN_FOLDER(the_bytes_are_those_that_load_knows),
+		IN_FOLDER(the_shape_follows_the_snapshots_python),
+		IN_FOLDER(a_depth_that_is_not_known_is_that_of_the_frames),
+		IN_FOLDER(names_of_any_length_and_bytes_are_written),
+		IN_FOLDER(what_cannot_be_written_leaves_nothing),
+		IN_FOLDER(both_ways_can_be_interrupted),
+		IN_FOLDER(a_missing_file_is_an_error),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
