@@ -3,6 +3,7 @@
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -54,6 +55,14 @@ def made(python, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     oracle(python.path, "make", folder, 7)
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    """One pickle, by the interpreter that runs the tests."""
+    folder = tmp_path_factory.mktemp("sample")
+    oracle(sys.executable, "make", folder, 8)
+    return folder / "made2500-dump.pickle"
 
 
 KEYS = ("lineno", "filename", "traceback", "lineno cumulative", "filename cumulative")

@@ -29,7 +29,16 @@ static struct tm_error *open_any(const char *path, struct tm_snapshot **ret)
 	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof head);
 	if (fd >= 0)
 		close(fd);
-	return tm_snapshot_is_file(head, n > 0 ? (size_t)n : 0) ? tm_snapshot_open(path, ret) : tm_snapshot_load_pickle(path, NULL, ret);
+	if (!tm_compressed_is(head, n > 0 ? (size_t)n : 0))
+		return tm_snapshot_is_file(head, n > 0 ? (size_t)n : 0) ? tm_snapshot_open(path, ret) : tm_snapshot_load_pickle(path, NULL, ret);
+	char inner[64];
+	struct tm_error *err = tm_compressed_open(path, NULL, &fd);
+	if (err)
+		return err;
+	snprintf(inner, sizeof inner, "/proc/self/fd/%d", fd);
+	err = open_any(inner, ret);
+	close(fd);
+	return err;
 }
 
 static void print_frames(const struct tm_snapshot *s, const struct tm_frame *f, uint32_t n)

@@ -52,4 +52,15 @@ struct tm_error *tm_snapshot_load_pickle(const char *path, const struct tm_poll 
 /* The same for bytes in memory; NAME is for messages and about.target. */
 struct tm_error *tm_snapshot_parse_pickle(const void *bytes, size_t len, const char *name, const struct tm_poll *poll,
 	struct tm_snapshot **ret);
+
+/* ---- compressed files ---- */
+
+/* A gzip, xz or zstd file, by its first bytes. */
+bool tm_compressed_is(const void *head, size_t len);
+/*
+ * Decompresses PATH into a file in $TMPDIR or /var/tmp that has no name and goes away with *RET, the caller's to close;
+ * /proc/self/fd/N is a path to it. Members, streams and frames that follow each other are one file, as for gzip, xz and zstd.
+ * CORRUPT (damaged, truncated), UNSUPPORTED (nothing of the kind), INTERRUPTED, OS: also when the disk is nearly full.
+ */
+struct tm_error *tm_compressed_open(const char *path, const struct tm_poll *poll, int *ret);
 #endif
