@@ -399,7 +399,7 @@ static struct tm_error *make_trace(struct reader *r, const uint64_t *v, size_t n
 	uint64_t domain, size, depth = 0;
 	if (__builtin_expect(!r->fields, 0))
 		r->fields = (unsigned)n;
-	bool good = number_of(r, v[0], &domain) & number_of(r, v[1], &size) && kind_of(v[2]) == KIND_FRAMES;
+	bool good = number_of(r, v[0], &domain) && number_of(r, v[1], &size) && kind_of(v[2]) == KIND_FRAMES;
 	if (n == 4)
 		good = number_of(r, v[3], &depth) && good;
 	if (__builtin_expect(!good || (domain | depth) > UINT32_MAX || r->fields != n || r->b.traces.n == UINT32_MAX, 0))
