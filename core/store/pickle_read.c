@@ -371,6 +371,11 @@ static __attribute__((noinline)) struct tm_tally *find_sum(struct reader *r, str
 	return tally_of(r, run->sum.traceback, domain, &run->tally) ? &run->sum : NULL;
 }
 
+static inline struct tm_tally *sum_of(struct reader *r, struct run *run, uint32_t depth, uint32_t domain)
+{
+	return run->sum.count && run->sum.domain == domain && run->depth == depth ? &run->sum : find_sum(r, run, depth, domain);
+}
+
 static inline void add(struct tm_tally *t, uint64_t count, uint64_t low, uint64_t high)
 {
 	t->count += count;
@@ -405,9 +410,7 @@ static struct tm_error *make_trace(struct reader *r, const uint64_t *v, size_t n
 	if (__builtin_expect(!good || (domain | depth) > UINT32_MAX || r->fields != n || r->b.traces.n == UINT32_MAX, 0))
 		return wrong_block(r, v, n);
 	struct run *run = &r->runs.items[content(v[2])];
-	struct tm_tally *sum = &run->sum;
-	if (!sum->count || sum->domain != domain || run->depth != depth)
-		sum = find_sum(r, run, (uint32_t)depth, (uint32_t)domain);
+	struct tm_tally *sum = sum_of(r, run, (uint32_t)depth, (uint32_t)domain);
 	if (!sum || !tm_array_push(&r->b.traces, ((struct tm_trace) { 0, size, (uint32_t)domain, sum->traceback })))
 		return tm_error_nomem();
 	add(sum, 1, size, 0);
@@ -605,6 +608,102 @@ static inline struct tm_error *get(struct reader *r, size_t number)
 	return __builtin_expect(kind_of(v) == KIND_TRACE, 0) ? again(r, r->b.traces.items[content(v)]) : push(r, v);
 }
 
+/* ---- many blocks at once: nearly all of a file ---- */
+
+/*
+ * A block whose traceback came before is always the same few opcodes. So they are taken by the dozen: first what is in the file,
+ * then what it refers to, at random places in memory, which is asked for ahead. Whatever looks different is left to the machine.
+ */
+enum { BLOCKS = 32, LONGEST = 23 /* bytes of such a block */ };
+
+struct block {
+	const uint8_t *end;
+	uint32_t domain, size, depth;
+	uint32_t traceback; /* number in the memo, then the run */
+	bool memoized;
+};
+
+static const uint8_t number_bytes[256] = { [OP_BININT1] = 1, [OP_BININT2] = 2, [OP_BININT] = 4 };
+static const uint8_t get_bytes[256] = { [OP_BINGET] = 1, [OP_LONG_BINGET] = 4 };
+
+/*
+ * One opcode with a number below 2^31; NULL: it is another one. Where LIKELY is right, the processor need not wait for the
+ * opcode to know where the next one is.
+ */
+static inline const uint8_t *take(const uint8_t *p, const uint8_t *bytes, uint8_t likely, uint32_t *ret)
+{
+	if (likely == OP_BININT1 && *p == OP_BININT1) {
+		*ret = p[1];
+		return p + 2;
+	}
+	if (likely == OP_LONG_BINGET && *p == OP_LONG_BINGET) {
+		*ret = tm_load32(p + 1, false);
+		return p + 5;
+	}
+	unsigned n = bytes[*p];
+	if (!n)
+		return NULL;
+	*ret = tm_load32(p + 1, false) & (UINT32_MAX >> (32 - 8 * n));
+	return *ret >> 31 ? NULL : p + 1 + n;
+}
+
+static inline bool take_block(const struct reader *r, const uint8_t *p, struct block *b)
+{
+	bool four = r->fields == 4;
+	b->depth = 0;
+	if (four && *p++ != OP_MARK)
+		return false;
+	if (!(p = take(p, number_bytes, OP_BININT1, &b->domain)) || !(p = take(p, number_bytes, 0, &b->size)) ||
+	    !(p = take(p, get_bytes, OP_LONG_BINGET, &b->traceback)) || (four && !(p = take(p, number_bytes, OP_BININT1, &b->depth))) ||
+	    *p++ != (four ? OP_TUPLE : OP_TUPLE3) || b->traceback >= r->memo.n)
+		return false;
+	b->memoized = *p == OP_MEMOIZE;
+	b->end = p + b->memoized;
+	__builtin_prefetch(&r->memo.items[b->traceback]);
+	return true;
+}
+
+static size_t take_blocks(const struct reader *r, struct block *blocks)
+{
+	const uint8_t *p = r->p;
+	size_t n = 0;
+	while (n < BLOCKS && r->end - p > LONGEST && take_block(r, p, &blocks[n]))
+		p = blocks[n++].end;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t v = r->memo.items[blocks[i].traceback];
+		if (kind_of(v) != KIND_FRAMES)
+			return i;
+		blocks[i].traceback = (uint32_t)content(v);
+		__builtin_prefetch(&r->runs.items[content(v)]);
+	}
+	return n;
+}
+
+static struct tm_error *many_blocks(struct reader *r)
+{
+	struct block blocks[BLOCKS];
+	size_t n = take_blocks(r, blocks);
+	if (!n || (size_t)(r->limit - r->top) < n || r->b.traces.n > UINT32_MAX - n)
+		return NULL;
+	if (!tm_array_reserve(&r->b.traces, n) || !tm_array_reserve(&r->memo, n))
+		return tm_error_nomem();
+	for (size_t i = 0; i < n; i++) {
+		const struct block *b = &blocks[i];
+		struct run *run = &r->runs.items[b->traceback];
+		struct tm_tally *sum = sum_of(r, run, b->depth, b->domain);
+		if (!sum)
+			return tm_error_nomem();
+		add(sum, 1, b->size, 0);
+		r->truncated += b->depth > run->nframe;
+		*r->top++ = value(KIND_TRACE, r->b.traces.n);
+		r->b.traces.items[r->b.traces.n++] = (struct tm_trace) { 0, b->size, b->domain, sum->traceback };
+		if (b->memoized)
+			r->memo.items[r->memo.n++] = r->top[-1];
+	}
+	r->p = blocks[n - 1].end;
+	return NULL;
+}
+
 /* ---- the machine ---- */
 
 /* What every opcode takes with it in bytes; the rest of a string or number comes behind that. Others: not one of dump()'s. */
@@ -731,24 +830,23 @@ static inline struct tm_error *step(struct reader *r, uint8_t op, const uint8_t 
 }
 
 /*
- * What the first part of a long file needed tells what all of it needs. Both arrays are hit at random or grow for long: they
- * are to lie in large pages, where the system has them.
+ * What a part of a long file needed tells what all of it needs. These arrays are hit at random or grow for long: they are to lie
+ * in large pages, where the system has them.
  */
-static bool enlarge(void **items, size_t n, size_t *cap, size_t size, double times)
+static void enlarge(void **items, size_t n, size_t *cap, size_t size, double times)
 {
-	size_t most = (size_t)((double)n * times);
-	if (most <= *cap || !tm_array_grow(items, cap, most, size))
-		return most <= *cap;
-	uintptr_t page = 4096, begin = ((uintptr_t)*items + page - 1) / page * page;
-	madvise((void *)begin, ((uintptr_t)*items + *cap * size - begin) / page * page, MADV_HUGEPAGE);
-	return true;
+	size_t most = (size_t)((double)n * times), page = 4096;
+	if (most <= *cap || !tm_array_grow(items, cap, most, size)) /* not yet needed: so no error */
+		return;
+	uintptr_t begin = (uintptr_t)*items / page * page; /* with malloc's header: else it could not grow in place */
+	madvise((void *)begin, (size_t)((uintptr_t)*items + *cap * size - begin), MADV_HUGEPAGE);
 }
 
-static bool foresee(struct reader *r, size_t done)
+static void foresee(struct reader *r, size_t done)
 {
-	double times = (double)(r->end - r->begin) / (double)done * 1.02;
-	return enlarge((void **)&r->b.traces.items, r->b.traces.n, &r->b.traces.cap, sizeof *r->b.traces.items, times) &&
-		enlarge((void **)&r->memo.items, r->memo.n, &r->memo.cap, sizeof *r->memo.items, times);
+	double times = (double)(r->end - r->begin) / (double)done * 1.01;
+	enlarge((void **)&r->b.traces.items, r->b.traces.n, &r->b.traces.cap, sizeof *r->b.traces.items, times);
+	enlarge((void **)&r->memo.items, r->memo.n, &r->memo.cap, sizeof *r->memo.items, times);
 }
 
 static struct tm_error *run(struct reader *r)
@@ -767,11 +865,12 @@ static struct tm_error *run(struct reader *r)
 		r->p += opcodes[op].bytes;
 		if (op != OP_STOP)
 			err = step(r, op, a);
+		if (!err && r->top > r->stack && kind_of(r->top[-1]) == KIND_TRACE)
+			err = many_blocks(r);
 		size_t done = (size_t)(r->p - r->begin);
 		if (__builtin_expect(done > next_poll && !err, 0)) {
 			next_poll = done + STEP;
-			if (done < 2 * STEP && !foresee(r, done))
-				return tm_error_nomem();
+			foresee(r, done);
 			err = tm_poll(r->poll, "reading the pickle", done, (uint64_t)(r->end - r->begin));
 		}
 	}
