@@ -1,32 +1,37 @@
 /* Interning of byte strings. */
 #include "tm/intern.h"
 #include <string.h>
+#include <sys/random.h>
 
-uint64_t tm_hash_bytes(const void *p, size_t len)
+static uint64_t fold(uint64_t v)
 {
-	const unsigned char *s = p;
-	uint64_t h = 0x9e3779b97f4a7c15u ^ len;
+	unsigned __int128 m = (unsigned __int128)v * 0x9e3779b97f4a7c15u;
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static uint64_t hash(const struct tm_intern *in, const char *s, size_t len)
+{
+	uint64_t h = fold(in->key ^ len), v = 0;
 	for (; len >= 8; s += 8, len -= 8) {
-		uint64_t v;
 		memcpy(&v, s, 8);
-		h = (h ^ v) * 0xff51afd7ed558ccdu;
-		h ^= h >> 32;
+		h = fold(h ^ v);
 	}
-	uint64_t v = 0;
+	v = 0;
 	memcpy(&v, s, len);
-	h = (h ^ v) * 0xc4ceb9fe1a85ec53u;
-	return h ^ h >> 29;
+	return fold(h ^ v);
 }
 
 static bool rehash(struct tm_intern *in)
 {
 	size_t n = in->nslots ? in->nslots * 2 : 64;
+	if (!in->nslots && getrandom(&in->key, sizeof in->key, GRND_NONBLOCK) < 0)
+		in->key = (uintptr_t)in; /* only while the system boots */
 	uint32_t *slots = calloc(n, sizeof *slots);
 	if (!slots)
 		return false;
 	for (size_t id = 0; id < in->n; id++) {
 		const struct tm_text_at *s = &in->strings[id];
-		size_t i = tm_hash_bytes(in->text.items + s->offset, s->len) & (n - 1);
+		size_t i = hash(in, in->text.items + s->offset, s->len) & (n - 1);
 		while (slots[i])
 			i = (i + 1) & (n - 1);
 		slots[i] = (uint32_t)id + 1;
@@ -41,7 +46,7 @@ uint32_t tm_intern(struct tm_intern *in, const char *s, size_t len)
 {
 	if (in->n * 2 >= in->nslots && !rehash(in))
 		return UINT32_MAX;
-	size_t i = tm_hash_bytes(s, len) & (in->nslots - 1);
+	size_t i = hash(in, s, len) & (in->nslots - 1);
 	for (; in->slots[i]; i = (i + 1) & (in->nslots - 1)) {
 		const struct tm_text_at *have = &in->strings[in->slots[i] - 1];
 		if (have->len == len && memcmp(in->text.items + have->offset, s, len) == 0)
