@@ -90,10 +90,16 @@ static bool add_tally(struct tm_groups *g, const struct tm_tally *t)
 
 struct tm_error *tm_groups_add(struct tm_groups *g, uint64_t first, uint64_t n, const struct tm_poll *poll)
 {
+	uint64_t work = 0; /* frames: one traceback may have as many as all others together */
 	for (uint64_t i = 0; i < n; i++) {
-		if (!add_tally(g, &g->s->tallies[first + i]))
+		const struct tm_tally *t = &g->s->tallies[first + i];
+		if (!add_tally(g, t))
 			return tm_error_nomem();
-		struct tm_error *err = i % 65536 == 65535 ? tm_poll(poll, "grouping", i, n) : NULL;
+		work += 1 + (g->key == TM_BY_TRACEBACK || g->cumulative ? g->s->tracebacks[t->traceback].nframe : 0);
+		if (work < 65536)
+			continue;
+		work = 0;
+		struct tm_error *err = tm_poll(poll, "grouping", i, n);
 		if (err)
 			return err;
 	}

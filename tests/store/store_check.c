@@ -6,7 +6,7 @@
  *   store_check about FILE
  *   store_check dump FILE PICKLE auto|3|4
  *   store_check save FILE SNAPSHOT
- *   store_check time FILE ROUNDS                     JSON: seconds, bytes
+ *   store_check time FILE ROUNDS PICKLE              JSON: seconds to load, group and dump it, bytes while it is loaded
  *
  * FILE: a snapshot file or a pickle, compressed or not. A frame: the filename's UTF-8 in hexadecimal, colon, line; the newest
  * first. Errors go to stderr, status 1.
@@ -132,7 +132,16 @@ static bool watch(void *ctx, const char *what, uint64_t done, uint64_t total)
 	return false;
 }
 
-static struct tm_error *time_one(const char *path, double *load, double *statistics)
+static double least(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+struct seconds {
+	double load, statistics, dump;
+};
+
+static struct tm_error *time_one(const char *path, const char *output, struct seconds *best)
 {
 	struct tm_snapshot *s;
 	struct tm_statistics *st;
@@ -143,20 +152,22 @@ static struct tm_error *time_one(const char *path, double *load, double *statist
 	double t1 = now();
 	err = tm_statistics_make(s, TM_BY_LINENO, false, NULL, &st);
 	double t2 = now();
-	if (!err)
+	if (!err) {
 		tm_statistics_free(st);
+		err = tm_snapshot_dump(s, output, true, TM_PICKLE_AUTO, NULL);
+	}
+	double t3 = now();
 	tm_snapshot_unref(s);
-	*load = t1 - t0 < *load ? t1 - t0 : *load;
-	*statistics = t2 - t1 < *statistics ? t2 - t1 : *statistics;
+	*best = (struct seconds) { least(best->load, t1 - t0), least(best->statistics, t2 - t1), least(best->dump, t3 - t2) };
 	return err;
 }
 
 /* The best of ROUNDS; how much memory a pickle needs is seen while it is loaded once more. */
-static struct tm_error *time_it(const char *path, int rounds)
+static struct tm_error *time_it(const char *path, int rounds, const char *output)
 {
 	struct peak p = { 0 };
 	const struct tm_poll poll = { watch, &p };
-	double load = 1e9, statistics = 1e9;
+	struct seconds best = { 1e9, 1e9, 1e9 };
 	struct tm_snapshot *s = NULL;
 	uint64_t before = own_memory(), traces = 0;
 	struct tm_error *err = tm_snapshot_load_pickle(path, &poll, &s);
@@ -168,10 +179,10 @@ static struct tm_error *time_it(const char *path, int rounds)
 	tm_error_free(err); /* not a pickle */
 	err = NULL;
 	for (int i = 0; !err && i < rounds; i++)
-		err = time_one(path, &load, &statistics);
+		err = time_one(path, output, &best);
 	if (!err)
-		printf("{\"load\": %.6f, \"statistics\": %.6f, \"traces\": %" PRIu64 ", \"peak\": %" PRIu64 "}\n", load, statistics, traces,
-			p.most > before ? p.most - before : 0);
+		printf("{\"load\": %.6f, \"statistics\": %.6f, \"dump\": %.6f, \"traces\": %" PRIu64 ", \"peak\": %" PRIu64 "}\n", best.load,
+			best.statistics, best.dump, traces, p.most > before ? p.most - before : 0);
 	return err;
 }
 
@@ -202,8 +213,8 @@ int main(int argc, char **argv)
 	struct tm_error *err;
 	if (argc < 3)
 		return 2;
-	if (!strcmp(argv[1], "time") && argc > 3) {
-		err = time_it(argv[2], atoi(argv[3]));
+	if (!strcmp(argv[1], "time") && argc > 4) {
+		err = time_it(argv[2], atoi(argv[3]), argv[4]);
 	} else {
 		err = open_any(argv[2], &s);
 		if (!err)
