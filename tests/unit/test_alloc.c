@@ -156,6 +156,24 @@ static struct tm_error *all_of_it(bool *right)
 	return err;
 }
 
+/* Snapshot → pickle → snapshot. */
+static struct tm_error *a_pickle(bool *right)
+{
+	struct tm_snapshot *s = NULL, *back = NULL;
+	char path[4096];
+	snprintf(path, sizeof path, "%s.pickle", file_path);
+	struct tm_error *err = tm_snapshot_open(file_path, &s);
+	if (!err)
+		err = tm_snapshot_dump(s, path, true, TM_PICKLE_AUTO, NULL);
+	if (!err)
+		err = tm_snapshot_load_pickle(path, NULL, &back);
+	*right = !err && back->ntraces == s->ntraces && back->ntallies == s->ntallies && back->traces[0].size == s->traces[0].size;
+	tm_snapshot_unref(s);
+	tm_snapshot_unref(back);
+	unlink(path);
+	return err;
+}
+
 static struct tm_text printed;
 
 static void write_out(void *ctx, const char *text, size_t len)
@@ -279,6 +297,16 @@ static void memory_may_run_out_anywhere_in_a_capture(void **state)
 	assert_no_harm(state);
 }
 
+static void every_allocation_of_a_pickle_may_fail(void **state)
+{
+	if (!in_front())
+		skip();
+	for (int all_after = 0; all_after < 2; all_after++) {
+		fail_one_by_one(a_pickle, all_after);
+		assert_no_harm(state);
+	}
+}
+
 /* "not an ELF file" would send somebody to look for a damaged core. */
 static void an_error_for_want_of_memory_says_so(void **state)
 {
@@ -318,6 +346,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_allocation_of_a_capture_may_fail),
 		TEST(memory_may_run_out_anywhere_in_a_capture),
+		TEST(every_allocation_of_a_pickle_may_fail),
 		TEST(an_error_for_want_of_memory_says_so),
 		TEST(every_allocation_of_every_command_may_fail),
 	};
