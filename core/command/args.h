@@ -17,11 +17,13 @@ enum tm_option_group {
 	TM_GROUP_HELP = 512,
 	TM_GROUP_NAME = 1024, /* commands that keep a snapshot in the session */
 	TM_GROUP_FILTER = 2048,
+	TM_GROUP_DUMP = 4096,
 };
 
 enum { TM_MOST_STRINGS = 32 };
 typedef const char *tm_strings[TM_MOST_STRINGS + 1]; /* of a repeatable option; ends with NULL */
 
+enum tm_dump { TM_DUMP_PICKLE, TM_DUMP_TM };
 enum { TM_COLOR_AUTO, TM_COLOR_ALWAYS, TM_COLOR_NEVER };
 
 struct tm_args {
@@ -55,6 +57,8 @@ struct tm_args {
 	unsigned color;
 	const char *output;
 	const char *name;
+	unsigned dump_as; /* enum tm_dump */
+	const char *for_python;
 };
 
 /* A snapshot that the session keeps. */
@@ -118,6 +122,7 @@ struct tm_error *tm_source_strict(const struct tm_args *args, const struct tm_sn
 
 /* A new snapshot goes where --name and -o say: into the session, to a file. Checked first: is there something in the way? */
 struct tm_error *tm_args_check_output(const struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_args_write(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap); /* to -o FILE */
 struct tm_error *tm_args_deliver(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap);
 /* Renders to -o FILE or the front end, as the arguments say. */
 struct tm_error *tm_args_render(struct tm_session *s, const struct tm_args *args, const struct tm_report *r);
@@ -132,6 +137,8 @@ struct tm_error *tm_run_traceback(struct tm_session *s, const struct tm_args *ar
 struct tm_error *tm_run_compare(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_config(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_drop(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_dump(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_load(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_filter(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_launch(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_list(struct tm_session *s, const struct tm_args *args);

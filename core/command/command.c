@@ -2,8 +2,8 @@
 #include "args.h"
 
 #define SOURCE_HELP                                                                                          \
-	"SOURCE is a snapshot of this session, an ELF core file, a process (its PID) or a snapshot file; files are told\n" \
-	"apart by their content. In a debugger no SOURCE means the present target."
+	"SOURCE is a snapshot of this session, an ELF core file, a process (its PID) or a snapshot file, tm's or tracemalloc's;\n" \
+	"files may be compressed and are told apart by their content. In a debugger no SOURCE means the present target."
 
 const struct tm_command tm_commands[] = {
 	{ .name = "compare", .alias = "diff", .operands = "[OLD [NEW]]",
@@ -19,6 +19,10 @@ const struct tm_command tm_commands[] = {
 		.example = "tm config format table" },
 	{ .name = "drop", .operands = "NAME...", .summary = "Forget snapshots of this session.", .groups = TM_GROUP_ALL,
 		.word = TM_WORD_SNAPSHOT, .most_operands = 64, .run = tm_run_drop, .example = "tm drop 1 2" },
+	{ .name = "dump", .operands = "[SOURCE] -o FILE", .summary = "Write a snapshot that Python itself can load (Snapshot.dump).",
+		.help = "The file is what tracemalloc.Snapshot.load() reads, in the shape of the snapshot's own Python.\n" SOURCE_HELP,
+		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_FILTER | TM_GROUP_OUTPUT | TM_GROUP_DUMP, .word = TM_WORD_SOURCE,
+		.most_operands = 1, .run = tm_run_dump, .example = "tm dump core -o night.pickle" },
 	{ .name = "filter", .operands = "[SOURCE]", .summary = "Make a snapshot of the blocks that filters let pass (Snapshot.filter_traces).",
 		.help = "A block passes when it fits an --include or --domain, or there is none, and no --exclude or --exclude-domain.\n"
 			"Patterns are fnmatch's: *, ?, [seq], [!seq]; PAT:LINE asks for that line, too. Every command with a SOURCE has these\n"
@@ -34,6 +38,11 @@ const struct tm_command tm_commands[] = {
 		.word = TM_WORD_COMMAND, .example = "tm help statistics" },
 	{ .name = "list", .operands = "", .summary = "Show the snapshots of this session, and the growth from one to the next.",
 		.groups = TM_GROUP_ALL | TM_GROUP_RENDER | TM_GROUP_OUTPUT, .run = tm_run_list, .example = "tm list" },
+	{ .name = "load", .operands = "FILE", .summary = "Keep a snapshot file in this session (Snapshot.load).",
+		.help = "FILE is tm's own or a pickle of tracemalloc's, which is read without executing anything, also when it is compressed\n"
+			"with gzip, xz or zstd.",
+		.groups = TM_GROUP_ALL | TM_GROUP_NAME | TM_GROUP_FILTER, .word = TM_WORD_FILE, .most_operands = 1, .run = tm_run_load,
+		.example = "tm load night.pickle --name night" },
 	{ .name = "snapshot", .operands = "[SOURCE]", .summary = "Keep all traces, in this session or in a file (take_snapshot).",
 		.help = "Without -o it is kept in the session under its number or --name; the shell keeps nothing and needs -o. The file\n"
 			"is tm's own format: it opens at once whatever its size, and every command takes it as SOURCE.\n" SOURCE_HELP,

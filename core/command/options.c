@@ -8,6 +8,7 @@
 static const char *const by_choices[] = { "lineno", "filename", "traceback", NULL };
 static const char *const format_choices[] = { "text", "table", "json", "csv", NULL };
 static const char *const color_choices[] = { "auto", "always", "never", NULL };
+static const char *const as_choices[] = { "pickle", "tm", NULL };
 static const char *const read_choices[] = { "auto", "direct", "debugger", NULL };
 
 #define AT(member) offsetof(struct tm_args, member)
@@ -53,6 +54,10 @@ const struct tm_option tm_options[] = {
 		TM_GROUP_SOURCE, TM_WORD_NONE, true },
 	{ "name", 0, TM_OPTION_STRING, "NAME", NULL, "keep the snapshot in this session under NAME", AT(name), TM_GROUP_NAME,
 		TM_WORD_SNAPSHOT, false },
+	{ "as", 0, TM_OPTION_CHOICE, "KIND", as_choices, "pickle (the default): tracemalloc's own; or tm: as 'tm snapshot -o' writes it",
+		AT(dump_as), TM_GROUP_DUMP, TM_WORD_NONE, false },
+	{ "for-python", 0, TM_OPTION_STRING, "VERSION", NULL, "the pickle is for this Python (3.8: the last whose blocks have no depth)", AT(for_python),
+		TM_GROUP_DUMP, TM_WORD_NONE, false },
 	{ "format", 0, TM_OPTION_CHOICE, "FORMAT", format_choices, "text (the default), table, json or csv", AT(format), TM_GROUP_RENDER,
 		TM_WORD_NONE, true },
 	{ "json", 'j', TM_OPTION_FLAG, NULL, NULL, "the same as --format json", AT(json), TM_GROUP_RENDER, TM_WORD_NONE, false },

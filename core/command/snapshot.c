@@ -1,6 +1,7 @@
 /* tm snapshot: kept in the session, written to a file, or both. */
 #include "args.h"
 #include "tm/store.h"
+#include <string.h>
 #include <sys/stat.h>
 
 static void put_total(struct tm_text *t, const struct tm_snapshot *snap)
@@ -38,10 +39,27 @@ static struct tm_error *say(struct tm_session *s, const struct tm_snapshot *snap
 	return err;
 }
 
-static struct tm_error *write_file(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap)
+/* The shape of blocks that Python VERSION ("3.8") loads; NULL: the snapshot's own. */
+static struct tm_error *shape_for(const char *version, enum tm_pickle_shape *ret)
+{
+	uint64_t minor;
+	if (!version)
+		return NULL;
+	if (strncmp(version, "3.", 2) != 0 || !tm_parse_u64(version + 2, &minor))
+		return tm_error_new(TM_ERR_USAGE, "--for-python takes a version such as 3.8 or 3.13, not '%s'", version);
+	*ret = minor <= 8 ? TM_PICKLE_3 : TM_PICKLE_4;
+	return NULL;
+}
+
+struct tm_error *tm_args_write(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap)
 {
 	struct tm_text t = { 0 };
-	struct tm_error *err = tm_snapshot_save(snap, args->output, args->force, &s->front.poll);
+	enum tm_pickle_shape shape = TM_PICKLE_AUTO;
+	bool pickle = args->command->groups & TM_GROUP_DUMP && args->dump_as == TM_DUMP_PICKLE;
+	struct tm_error *err = pickle ? shape_for(args->for_python, &shape) : NULL;
+	if (!err)
+		err = pickle ? tm_snapshot_dump(snap, args->output, args->force, shape, &s->front.poll)
+			     : tm_snapshot_save(snap, args->output, args->force, &s->front.poll);
 	if (err)
 		return err;
 	tm_text_puts(&t, "Wrote ");
@@ -87,7 +105,7 @@ struct tm_error *tm_args_check_output(const struct tm_session *s, const struct t
 
 struct tm_error *tm_args_deliver(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap)
 {
-	struct tm_error *err = args->output ? write_file(s, args, snap) : NULL;
+	struct tm_error *err = args->output ? tm_args_write(s, args, snap) : NULL;
 	return !err && (args->name || !args->output) ? keep(s, args, snap) : err;
 }
 
@@ -106,4 +124,23 @@ struct tm_error *tm_run_snapshot(struct tm_session *s, const struct tm_args *arg
 		err = tm_args_deliver(s, args, snap);
 	tm_snapshot_unref(snap);
 	return err;
+}
+
+struct tm_error *tm_run_dump(struct tm_session *s, const struct tm_args *args)
+{
+	enum tm_pickle_shape shape;
+	if (!args->output)
+		return tm_error_new(TM_ERR_USAGE, "where to? usage: tm %s %s", args->command->name, args->command->operands);
+	struct tm_error *err = shape_for(args->for_python, &shape);
+	return err ? err : tm_run_snapshot(s, args);
+}
+
+struct tm_error *tm_run_load(struct tm_session *s, const struct tm_args *args)
+{
+	if (!args->noperands)
+		return tm_error_new(TM_ERR_USAGE, "which file? usage: tm load %s", args->command->operands);
+	if (!s->front.lasting)
+		return tm_error_new(TM_ERR_USAGE, "the shell keeps no snapshots from one command to the next; every command takes %s as SOURCE",
+			args->operands[0]);
+	return tm_run_snapshot(s, args);
 }

@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -19,10 +20,66 @@ static struct tm_search search_of(const struct tm_args *args)
 	return (struct tm_search) { .exe = args->exe, .sysroot = args->sysroot, .debug_dirs = args->debug_dirs };
 }
 
-static struct tm_error *open_file(struct tm_session *s, const struct tm_args *args, const char *path, struct tm_snapshot **snapshot,
-	struct tm_target **target)
+static struct tm_error *open_compressed(const char *path, const struct tm_search *search, const struct tm_poll *poll,
+	struct tm_snapshot **snapshot, struct tm_target **target);
+
+/* FD is of the file at PATH; TWICE: it was compressed already. */
+static struct tm_error *open_by_content(const char *path, int fd, bool twice, const struct tm_search *search, const struct tm_poll *poll,
+	struct tm_snapshot **snapshot, struct tm_target **target)
 {
 	unsigned char head[16] = { 0 };
+	ssize_t n = pread(fd, head, sizeof head, 0);
+	if (n < 0)
+		return tm_error_os(errno, "%s", path);
+	if (!n)
+		return tm_error_new(TM_ERR_CORRUPT, "%s is empty", path);
+	if (tm_snapshot_is_file(head, (size_t)n))
+		return tm_snapshot_open(path, snapshot);
+	if (memcmp(head, ELFMAG, SELFMAG) == 0)
+		return tm_target_open_core(path, search, *poll, target);
+	if (tm_pickle_is(head, (size_t)n))
+		return tm_snapshot_load_pickle(path, poll, snapshot);
+	if (tm_compressed_is(head, (size_t)n) && !twice)
+		return open_compressed(path, search, poll, snapshot, target);
+	return tm_error_new(TM_ERR_UNSUPPORTED, "%s is neither an ELF core file nor a snapshot file of tm or tracemalloc", path);
+}
+
+/* INSIDE within *TEXT becomes PATH. */
+static bool rename_text(char **text, const char *inside, const char *path)
+{
+	const char *at = *text ? strstr(*text, inside) : NULL;
+	struct tm_text t = { 0 };
+	if (!at)
+		return true;
+	tm_text_printf(&t, "%.*s%s%s", (int)(at - *text), *text, path, at + strlen(inside));
+	if (t.failed) {
+		tm_text_free(&t);
+		return false;
+	}
+	free(*text);
+	*text = t.s;
+	return true;
+}
+
+/* What is inside is read from a file without a name, but goes by the name of PATH. */
+static struct tm_error *open_compressed(const char *path, const struct tm_search *search, const struct tm_poll *poll,
+	struct tm_snapshot **snapshot, struct tm_target **target)
+{
+	char inside[32];
+	tm_autoclose int fd = -1;
+	struct tm_error *err = tm_compressed_open(path, poll, &fd);
+	if (err)
+		return err;
+	snprintf(inside, sizeof inside, "/proc/self/fd/%d", fd);
+	err = open_by_content(inside, fd, true, search, poll, snapshot, target);
+	if (err)
+		return tm_error_prefix(err, "%s, decompressed", path);
+	return rename_text(*target ? &(*target)->name : &(*snapshot)->about.target, inside, path) ? NULL : tm_error_nomem();
+}
+
+struct tm_error *tm_open_file(const char *path, const struct tm_search *search, const struct tm_poll *poll, struct tm_snapshot **snapshot,
+	struct tm_target **target)
+{
 	struct stat st;
 	tm_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
@@ -30,18 +87,14 @@ static struct tm_error *open_file(struct tm_session *s, const struct tm_args *ar
 	if (!fstat(fd, &st) && !S_ISREG(st.st_mode))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s is %s, not a core or snapshot file", path,
 			S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
-	ssize_t n = read(fd, head, sizeof head);
-	if (n < 0)
-		return tm_error_os(errno, "%s", path);
-	if (!n)
-		return tm_error_new(TM_ERR_CORRUPT, "%s is empty", path);
-	if (tm_snapshot_is_file(head, (size_t)n))
-		return tm_snapshot_open(path, snapshot);
-	if (memcmp(head, ELFMAG, SELFMAG) == 0) {
-		struct tm_search search = search_of(args);
-		return tm_target_open_core(path, &search, s->front.poll, target);
-	}
-	return tm_error_new(TM_ERR_UNSUPPORTED, "%s is neither an ELF core file nor a snapshot file of tm", path);
+	return open_by_content(path, fd, false, search, poll, snapshot, target);
+}
+
+static struct tm_error *open_file(struct tm_session *s, const struct tm_args *args, const char *path, struct tm_snapshot **snapshot,
+	struct tm_target **target)
+{
+	struct tm_search search = search_of(args);
+	return tm_open_file(path, &search, &s->front.poll, snapshot, target);
 }
 
 static bool all_digits(const char *s)

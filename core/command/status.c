@@ -127,6 +127,8 @@ static void evidence_lines(struct lines *l, const struct tm_snapshot *s)
 	t = line(l, "evidence");
 	if (!a->tracing)
 		tm_text_puts(t, "its configuration says so, and no live tables were found");
+	else if (!s->ntables)
+		tm_text_puts(t, "none: a pickle keeps no checksums, the numbers are its writer's");
 	else if (a->complete)
 		tm_text_puts(t, "complete: every table's count, the traced total and every traceback's hash agree");
 	else

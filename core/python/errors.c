@@ -31,6 +31,15 @@ void tm_raise_command(struct tm_module_state *st, struct tm_error *err)
 	tm_error_free(err);
 }
 
+/* Made at once: which kind of OSError it is must not wait until somebody looks at it (as it did before 3.12). */
+static void raise_os(int number, PyObject *message)
+{
+	PyObject *e = PyObject_CallFunction(PyExc_OSError, "iO", number, message);
+	if (e)
+		PyErr_SetObject((PyObject *)Py_TYPE(e), e);
+	Py_XDECREF(e);
+}
+
 void tm_raise(struct tm_module_state *st, struct tm_error *err)
 {
 	const struct {
@@ -41,19 +50,16 @@ void tm_raise(struct tm_module_state *st, struct tm_error *err)
 		{ TM_ERR_USAGE, PyExc_ValueError },
 		{ TM_ERR_INTERRUPTED, PyExc_KeyboardInterrupt },
 	};
-	int number = tm_error_errno(err);
-	PyObject *message = message_of(err), *args = NULL;
-	for (size_t i = 0; message && i < sizeof table / sizeof *table; i++)
-		if (table[i].code == tm_error_code(err)) {
-			PyErr_SetObject(table[i].exception, message);
-			goto done;
-		}
-	if (message && number && (args = Py_BuildValue("iO", number, message)))
-		PyErr_SetObject(PyExc_OSError, args); /* FileNotFoundError and the like */
-	else if (message && !number)
+	PyObject *message = message_of(err), *exception = NULL;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (table[i].code == tm_error_code(err))
+			exception = table[i].exception;
+	if (message && exception)
+		PyErr_SetObject(exception, message);
+	else if (message && tm_error_errno(err))
+		raise_os(tm_error_errno(err), message);
+	else if (message)
 		raise_error(st, err);
-done:
-	Py_XDECREF(args);
 	Py_XDECREF(message);
 	tm_error_free(err);
 }

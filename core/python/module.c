@@ -261,6 +261,18 @@ static PyObject *traceback_at(struct tm_module_state *st, struct tm_snapshot *s,
 	return result;
 }
 
+static PyObject *open_source(PyObject *module, PyObject *source)
+{
+	struct tm_module_state *st = state(module);
+	long pid = PyLong_Check(source) ? PyLong_AsLong(source) : 0;
+	if (PyErr_Occurred())
+		return NULL;
+	if (PyLong_Check(source) && (pid <= 0 || pid > INT32_MAX))
+		return PyErr_Format(PyExc_ProcessLookupError, "no process %S", source);
+	struct tm_snapshot *s = tm_source_of(st, PyLong_Check(source) ? NULL : source, (int)pid, false);
+	return s ? tm_snapshot_object(st, s) : NULL;
+}
+
 /* tracemalloc's private parts that scripts and tests use. */
 static PyObject *get_traces(PyObject *module, PyObject *unused)
 {
@@ -395,6 +407,8 @@ static PyMethodDef methods[] = {
 	{ "get_object_traceback", get_object_traceback, METH_O,
 		"get_object_traceback(obj) -> Traceback or None\n\nWhere OBJ was allocated. Of a target outside OBJ is its address, or a debugger's\n"
 		"value of it." },
+	{ "open", open_source, METH_O,
+		"open(path_or_pid) -> Snapshot\n\nOf a core, a snapshot file or (an int) a process, which is held for a moment. Raises OSError; tm.Error." },
 	{ "_get_traces", get_traces, METH_NOARGS, NULL },
 	{ "_format_size", format_size, METH_VARARGS, NULL },
 	{ "bind", bind, METH_O,

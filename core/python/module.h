@@ -131,6 +131,11 @@ void tm_raise(struct tm_module_state *st, struct tm_error *err);
 /* tm.Error with status and message, whatever ERR is: for commands. */
 void tm_raise_command(struct tm_module_state *st, struct tm_error *err);
 
+/* ---- files and processes ---- */
+
+/* The snapshot of a file or, with PID, of a process. NULL with an exception; only FILES: a core is refused. */
+struct tm_snapshot *tm_source_of(struct tm_module_state *st, PyObject *path, int pid, bool files);
+
 /* ---- this process ---- */
 
 /*

@@ -2,6 +2,7 @@
 #include "module.h"
 #include "tm/compare.h"
 #include "tm/query.h"
+#include "tm/store.h"
 #include <string.h>
 
 enum { TRACES, LIMIT };
@@ -256,6 +257,48 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *filters)
 	return result;
 }
 
+/* ---- files ---- */
+
+static PyObject *snapshot_dump(PyObject *self, PyObject *filename)
+{
+	struct tm_module_state *st = tm_state_of(self);
+	struct tm_snapshot *s = st ? tm_traces_snapshot(tm_field(self, TRACES)) : NULL;
+	PyObject *path;
+	struct tm_run run;
+	if (!s || !PyUnicode_FSConverter(filename, &path))
+		return NULL;
+	bool good = tm_run_begin(&run, st, NULL) == 0;
+	if (good) {
+		struct tm_poll poll = tm_run_poll(&run);
+		struct tm_error *err = tm_snapshot_dump(s, PyBytes_AsString(path), true, TM_PICKLE_AUTO, &poll);
+		good = tm_run_end(&run, err, tm_raise);
+	}
+	Py_DECREF(path);
+	if (!good)
+		return NULL;
+	Py_INCREF(Py_None);
+	return Py_None;
+}
+
+static PyObject *snapshot_load(PyObject *type, PyObject *filename)
+{
+	struct tm_module_state *st = tm_state_of_type((PyTypeObject *)type);
+	struct tm_snapshot *s = st ? tm_source_of(st, filename, 0, true) : NULL;
+	return s ? tm_snapshot_object(st, s) : NULL;
+}
+
+/* Pickled as tracemalloc's own Snapshot: what reads it need not know tm. */
+static PyObject *snapshot_reduce(PyObject *self, PyObject *unused)
+{
+	PyObject *own = PyImport_ImportModule("tracemalloc"), *type = own ? PyObject_GetAttrString(own, "Snapshot") : NULL;
+	PyObject *list = type ? tm_traces_list(tm_field(self, TRACES)) : NULL;
+	PyObject *result = list ? Py_BuildValue("O(OO)", type, list, tm_field(self, LIMIT)) : NULL;
+	Py_XDECREF(list);
+	Py_XDECREF(type);
+	Py_XDECREF(own);
+	return result;
+}
+
 /* What is not tracemalloc's: how far the numbers can be trusted. */
 static PyObject *get_complete(PyObject *self, void *unused)
 {
@@ -292,6 +335,12 @@ static PyMethodDef methods[] = {
 		"statistics(key_type, cumulative=False) -> list of Statistic\n\n"
 		"KEY_TYPE is 'lineno', 'filename' or 'traceback'. Sorted by size, count and traceback, the largest first. Raises\n"
 		"ValueError for another key, or for a cumulative 'traceback'." },
+	{ "dump", snapshot_dump, METH_O,
+		"dump(filename)\n\nWrites what tracemalloc.Snapshot.load() reads. An existing file is replaced when the new one is complete." },
+	{ "load", snapshot_load, METH_O | METH_CLASS,
+		"load(filename) -> Snapshot\n\nOf a file that dump() or 'tm snapshot -o' wrote, compressed or not. Executes nothing. Raises OSError;\n"
+		"tm.Error when it is no such file, or damaged." },
+	{ "__reduce__", snapshot_reduce, METH_NOARGS, NULL },
 	{ "compare_to", (PyCFunction)(void (*)(void))snapshot_compare_to, METH_VARARGS | METH_KEYWORDS,
 		"compare_to(old_snapshot, key_type, cumulative=False) -> list of StatisticDiff\n\n"
 		"What grew and shrank since OLD_SNAPSHOT, which may be tracemalloc's own. Sorted by the differences' sizes." },

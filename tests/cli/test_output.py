@@ -22,8 +22,8 @@ import shell
 from target import Target, Unavailable
 
 FORMATS = ["text", "table", "json", "csv"]
-READERS = ["compare", "filter", "snapshot", "statistics", "status", "traceback", "traces"]
-COMMANDS = sorted([*READERS, "config", "drop", "gdb", "help", "list", "version"])
+READERS = ["compare", "dump", "filter", "snapshot", "statistics", "status", "traceback", "traces"]
+COMMANDS = sorted([*READERS, "config", "drop", "gdb", "help", "list", "load", "version"])
 VIEWS = [
     ["status"], ["statistics", "-n", "0"], ["statistics", "-n", "0", "--by", "filename"],
     ["statistics", "-n", "0", "--by", "traceback"], ["statistics", "-n", "0", "--cumulative"],
@@ -383,7 +383,7 @@ def options(tm, command):
 def test_every_option_of_the_help_is_taken(tm, command, tmp_path):
     """None of them is a usage error; the source does not exist."""
     values = {"by": "filename", "limit": "1", "frames": "1", "in": "missing", "core": "missing", "pid": "0", "format": "csv",
-              "color": "never", "output": str(tmp_path / "out"), "domain": "1", "exclude-domain": "1", "read": "direct"}
+              "color": "never", "output": str(tmp_path / "out"), "domain": "1", "exclude-domain": "1", "read": "direct", "as": "tm", "for-python": "3.8"}
     for letter, name, value in options(tm, command):
         words = [values.get(name, "x")] if value else []
         operand = {"traceback": ["0x1"], "compare": ["./missing", "./missing"]}.get(command, ["./missing"])
@@ -393,7 +393,7 @@ def test_every_option_of_the_help_is_taken(tm, command, tmp_path):
             continue
         if command == "traceback" and name not in ("in", "core", "pid"):
             operand += ["--in", "./missing"]
-        if command in ("snapshot", "filter") and name != "output":
+        if command in ("dump", "snapshot", "filter") and name != "output":
             operand += ["-o", tmp_path / "out"]
         for spelled in ["--" + name, *["-" + letter] * bool(letter)]:
             done = tm.run(command, *operand, spelled, *words)
@@ -415,7 +415,7 @@ def test_the_examples_work(tm, core, tmp_path):
     tm.output("snapshot", core, "-o", tmp_path / "before.tm")
     for line in found:
         words = shlex.split(line)[1:]
-        if words[0] in ("config", "drop", "gdb"):  # of a debugger's session, or a debugger itself
+        if words[0] in ("config", "drop", "gdb", "load"):  # of a debugger's session, or a debugger itself
             continue
         done = tm.run(*words, cwd=tmp_path)
         assert done.returncode != 2, (line, done.stderr)
@@ -424,6 +424,8 @@ def test_the_examples_work(tm, core, tmp_path):
         for path in tmp_path.glob("*.tm"):
             if path.name != "before.tm":
                 path.unlink()
+        for path in tmp_path.glob("*.pickle"):
+            path.unlink()
 
 
 def test_the_manual_page(tm, tmp_path):

@@ -593,7 +593,7 @@ static void lines_complete_from_the_tables(void **state)
 	struct host h = { core, 0, "" };
 	struct tm_session *s = lasting_session(&h);
 	completes(s, "statu", 0, "status", false, false);
-	completes(s, "", 0, "compare config drop filter help list snapshot statistics status traceback traces version", false, false);
+	completes(s, "", 0, "compare config drop dump filter help list load snapshot statistics status traceback traces version", false, false);
 	completes(s, "help tra", 5, "traceback traces", false, false);
 	completes(s, "statistics --b", 11, "--by", false, false);
 	completes(s, "statistics --by ", 16, "filename lineno traceback", false, false);
@@ -684,6 +684,34 @@ static void filters_and_comparisons(void **state)
 	free(core);
 }
 
+static void dumps_are_loaded(void **state)
+{
+	char *core = python_core(state, "core", NULL), line[400];
+	struct host h = { core, 0, "" };
+	struct tm_session *s = lasting_session(&h);
+	fails(tm_session_run_line(s, "dump"), TM_ERR_USAGE, "where to?");
+	fails(tm_session_run_line(s, "load"), TM_ERR_USAGE, "which file?");
+	fails(tm_session_run_line(s, "dump -o /dev/null --for-python 4"), TM_ERR_USAGE, "takes a version");
+	static const char *const kinds[] = { "pickle", "tm" };
+	for (int i = 0; i < 2; i++) {
+		snprintf(line, sizeof line, "dump -o %s.%s --as %s --include a.py:1", core, kinds[i], kinds[i]);
+		ok(tm_session_run_line(s, line));
+		fails(tm_session_run_line(s, line), TM_ERR_USAGE, "exists already");
+		snprintf(line, sizeof line, "load %s.%s --name from_%s", core, kinds[i], kinds[i]);
+		ok(tm_session_run_line(s, line));
+		snprintf(line, sizeof line, "statistics from_%s -q", kinds[i]);
+		tm_text_clear(&out);
+		ok(tm_session_run_line(s, line));
+		assert_string_equal(out.s, "a.py:1: size=1150 B, count=3, average=383 B\n");
+	}
+	tm_text_clear(&out);
+	ok(tm_session_run_line(s, "status from_pickle"));
+	assert_non_null(strstr(out.s, "evidence: none: a pickle keeps no checksums"));
+	tm_session_close(s);
+	fails(run("load", core), TM_ERR_USAGE, "every command takes");
+	free(core);
+}
+
 static void settings_are_the_defaults_of_options(void **state)
 {
 	char *core = python_core(state, "core", NULL);
@@ -757,6 +785,7 @@ int main(void)
 		TEST(lines_complete_from_the_tables),
 		TEST(a_session_keeps_snapshots),
 		TEST(filters_and_comparisons),
+		TEST(dumps_are_loaded),
 		TEST(settings_are_the_defaults_of_options),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

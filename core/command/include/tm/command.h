@@ -68,6 +68,13 @@ void tm_completion_free(struct tm_completion *c);
 /* A snapshot that the session keeps, by name; NULL: none. A reference is the caller's. */
 struct tm_snapshot *tm_session_snapshot(struct tm_session *s, const char *name);
 
+/*
+ * Whatever the file's content says it is, compressed or not: *SNAPSHOT of a snapshot file, tm's or tracemalloc's, or *TARGET of a
+ * core; the other one is left as it was. UNSUPPORTED when it is neither.
+ */
+struct tm_error *tm_open_file(const char *path, const struct tm_search *search, const struct tm_poll *poll, struct tm_snapshot **snapshot,
+	struct tm_target **target);
+
 /* What a word of the command line is: for completion. */
 enum tm_word {
 	TM_WORD_NONE,
