@@ -21,15 +21,20 @@ struct tm_pattern {
 
 typedef TM_ARRAY(uint32_t) points;
 
+/* As Python decodes file names: a byte that is not UTF-8 is a lone surrogate. */
+static uint32_t next_point(const char **s, const char *end)
+{
+	uint32_t c = tm_utf8_next(s, end);
+	return c & TM_BAD_BYTE ? 0xdc00 | (c & 0xff) : c;
+}
+
 /* str: code points, and lone surrogates for bytes that are none. */
 static bool decode(const char *text, size_t len, points *ret)
 {
 	if (!tm_array_reserve(ret, len))
 		return false;
-	for (const char *s = text, *end = text + len; s < end;) {
-		uint32_t c = tm_utf8_next(&s, end);
-		ret->items[ret->n++] = c & TM_BAD_BYTE ? 0xdc00 | (c & 0xff) : c;
-	}
+	for (const char *s = text, *end = text + len; s < end;)
+		ret->items[ret->n++] = next_point(&s, end);
 	return true;
 }
 
@@ -135,7 +140,7 @@ struct tm_error *tm_pattern_match(struct tm_pattern *p, const char *name, size_t
 				return err;
 		}
 		const char *next = s;
-		uint32_t c = tm_utf8_next(&next, end);
+		uint32_t c = next_point(&next, end);
 		if (at < n && pieces[at].star) {
 			star = ++at;
 			again = s;

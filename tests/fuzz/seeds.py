@@ -32,10 +32,21 @@ def pickles(folder):
                 (folder / ("%d-%d-%d" % (n, shape, protocol))).write_bytes(pickle.dumps(snapshot, protocol))
 
 
+def filters(folder):
+    """A pattern, a NUL, a name."""
+    patterns = ["*", "*.py", "?.py", "[ab]*", "[!a-c]x", "[]x]", "[a", "a*b*c", "*a*a*a*b", "x.pyc:7", "\udc80?", "", "[b-a]", "[a--b]"]
+    names = ["a.py", "aaaaaaaab", "", "/usr/lib/é.py", "]x", "[a", "\udc80x"]
+    for i, pattern in enumerate(patterns):
+        for j, name in enumerate(names):
+            text = pattern + "\0" + name
+            (folder / ("%d-%d" % (i, j))).write_bytes(text.encode("utf-8", "surrogatepass"))
+
+
 def main():
     program, root = sys.argv[1], pathlib.Path(sys.argv[2])
-    for name in "pickle", "tmfile":
+    for name in "pickle", "tmfile", "filter":
         (root / name).mkdir(parents=True, exist_ok=True)
+    filters(root / "filter")
     pickles(root / "pickle")
     for path in (root / "pickle").glob("*-*"):
         subprocess.run([program, "save", str(path), str(root / "tmfile" / path.name)], check=True)
