@@ -2,8 +2,8 @@
 
     /usr/bin/python3 tests/bench/files.py [--traces N] [--rounds N] [--build build] [--python PATH ...]
 
-prints a Markdown table. The pickle that both read is one that the interpreter dumped: N blocks (3 000 000) of 20 000
-tracebacks. Wants two idle cores, 4 GB of memory and 200 MB under the temporary folder; takes about a minute per interpreter.
+prints a Markdown table. The pickle that both read is one that the interpreter dumped of itself: about N blocks (3 000 000), made
+as in target.py. Wants two idle cores, 4 GB of memory and 200 MB under the temporary folder; takes about a minute per interpreter.
 """
 import argparse
 import glob
@@ -13,20 +13,19 @@ import subprocess
 import sys
 import tempfile
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 MAKE = """
 import random, sys, tracemalloc
-count, nframe, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-random.seed(1)
-names = ["/usr/lib/python3/module%d.py" % i for i in range(300)]
-stacks = [(tuple((random.choice(names), random.randrange(1, 2000)) for _ in range(nframe)), nframe + random.randrange(3))
-          for _ in range(20000)]
-traces = []
-for _ in range(count):
-    frames, depth = random.choice(stacks)
-    traces.append((0, random.randrange(16, 600) if random.random() < 0.97 else random.randrange(1 << 20), frames, depth))
-tracemalloc.Snapshot(traces, nframe).dump(path)
+count, nframe, path, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+sys.path.insert(0, folder)
+import target
+rng = random.Random(1)
+chains = target.make_chains(rng, target.make_functions(rng))
+tracemalloc.start(nframe)
+held, _ = target.allocate(rng, chains, count)
+tracemalloc.take_snapshot().dump(path)
 """
 
 OWN = """
@@ -57,7 +56,7 @@ def least(results):
 def measure(check, python, nframe, options, folder):
     """(CPython's seconds, ours, ours for the .tm file): the best of all rounds."""
     source, written, tmfile = (os.path.join(folder, name) for name in ("source.pickle", "written.pickle", "file.tm"))
-    output(python, "-c", MAKE, str(options.traces), str(nframe), source)
+    output(python, "-c", MAKE, str(options.traces), str(nframe), source, HERE)
     output(check, "save", source, tmfile)
     own, ours, mapped = [], [], []
     for _ in range(options.rounds):
