@@ -1,13 +1,15 @@
 /* Errors of the core → exceptions, by one table. */
 #include "module.h"
+#include <string.h>
 
+/* Control characters escaped, as in the shell: debuggers print messages as they are. */
 static PyObject *message_of(const struct tm_error *err)
 {
-	const char *message = tm_error_message(err);
-	Py_ssize_t len = 0;
-	while (message[len])
-		len++;
-	return PyUnicode_DecodeUTF8(message, len, "backslashreplace");
+	struct tm_text t = { 0 };
+	tm_text_escape(&t, tm_error_message(err), strlen(tm_error_message(err)));
+	PyObject *message = t.failed ? PyErr_NoMemory() : PyUnicode_DecodeUTF8(tm_text_str(&t), (Py_ssize_t)t.len, "backslashreplace");
+	tm_text_free(&t);
+	return message;
 }
 
 /* tm.Error(message), with the exit status that the shell would give. */
