@@ -70,6 +70,8 @@ static inline PyObject *tm_field(PyObject *self, int i)
 }
 /* Compares field I of two objects, the second of which must be of TYPE, too: else NotImplemented. */
 PyObject *tm_record_compare(PyObject *a, PyObject *b, enum tm_type type, int i, int op);
+/* tp_new of types whose objects only the module makes. */
+PyObject *tm_object_refuse(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 /* The first N fields as a tuple: what hash and equality of all of them go by. */
 PyObject *tm_record_tuple(PyObject *self, int n);
 /* Frees an object of a heap type and lets go of the type. */
@@ -81,7 +83,7 @@ PyObject *tm_format_size(PyObject *size, bool sign);
 /* Traceback out of frames as CPython stores them, newest first: a tuple of (filename, lineno). Takes FRAMES, TOTAL over. */
 PyObject *tm_traceback_make(struct tm_module_state *st, PyObject *frames, PyObject *total);
 /* index() and count() as collections.abc.Sequence has them. */
-PyObject *tm_sequence_index(PyObject *self, PyObject *args);
+PyObject *tm_sequence_index(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *tm_sequence_count(PyObject *self, PyObject *value);
 
 /* ---- snapshots ---- */
@@ -110,8 +112,8 @@ struct tm_run {
 	PyThreadState *ts;		/* while the GIL is released */
 	PyObject *type, *value, *trace; /* what a callback raised first */
 	struct tm_module_state *st;
-	PyObject *host;			/* borrowed; may be NULL */
-	PyObject *kept;			/* list: what must outlive the targets of this run */
+	PyObject *host;			/* kept; may be NULL */
+	PyObject *kept;			/* list: what must outlive the run and its targets */
 };
 /* From here on Python objects are out of bounds but in callbacks. Always paired with tm_run_end. */
 int tm_run_begin(struct tm_run *run, struct tm_module_state *st, PyObject *host);

@@ -5,8 +5,10 @@
 int tm_run_begin(struct tm_run *run, struct tm_module_state *st, PyObject *host)
 {
 	*run = (struct tm_run) { .st = st, .host = host, .kept = PyList_New(0) };
-	if (!run->kept)
+	if (!run->kept || (host && PyList_Append(run->kept, host) < 0)) {
+		Py_CLEAR(run->kept);
 		return -1;
+	}
 	run->ts = PyEval_SaveThread();
 	return 0;
 }

@@ -58,7 +58,9 @@ static struct tm_error *evaluate(void *ctx, const char *expression, uint64_t *re
 {
 	struct tm_run *run = ((struct session *)ctx)->run;
 	tm_run_enter(run);
-	PyObject *value = PyObject_CallMethod(run->host, "evaluate", "s", expression);
+	PyObject *text = PyUnicode_DecodeUTF8(expression, (Py_ssize_t)strlen(expression), "surrogateescape");
+	PyObject *value = text ? PyObject_CallMethod(run->host, "evaluate", "O", text) : NULL;
+	Py_XDECREF(text);
 	if (value)
 		*ret = PyLong_AsUnsignedLongLongMask(value);
 	Py_XDECREF(value);
@@ -131,10 +133,12 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 static int screen_of(PyObject *host, int *terminal, long *width)
 {
 	PyObject *t = PyObject_HasAttrString(host, "terminal") ? PyObject_GetAttrString(host, "terminal") : NULL;
-	PyObject *w = PyObject_HasAttrString(host, "width") ? PyObject_GetAttrString(host, "width") : NULL;
 	*terminal = t ? PyObject_IsTrue(t) : 0;
-	*width = w ? PyLong_AsLong(w) : 0;
 	Py_XDECREF(t);
+	if (PyErr_Occurred())
+		return -1;
+	PyObject *w = PyObject_HasAttrString(host, "width") ? PyObject_GetAttrString(host, "width") : NULL;
+	*width = w ? PyLong_AsLong(w) : 0;
 	Py_XDECREF(w);
 	return PyErr_Occurred() ? -1 : 0;
 }
@@ -150,6 +154,14 @@ static PyObject *encoded(PyObject *line)
 	return bytes;
 }
 
+/* Another thread, or a callback, must not meet a command half-way. */
+static bool busy(const struct session *s)
+{
+	if (s->run)
+		PyErr_SetString(PyExc_RuntimeError, "a command of this session is running already");
+	return s->run;
+}
+
 static PyObject *session_run(PyObject *self, PyObject *line)
 {
 	struct session *s = of(self);
@@ -159,16 +171,18 @@ static PyObject *session_run(PyObject *self, PyObject *line)
 	long width;
 	if (!st || !PyUnicode_Check(line))
 		return st ? PyErr_Format(PyExc_TypeError, "a command line is a str") : NULL;
-	if (s->run)
-		return PyErr_Format(PyExc_RuntimeError, "a command of this session is running already");
 	PyObject *bytes = screen_of(s->host, &terminal, &width) < 0 ? NULL : encoded(line);
-	if (!bytes || tm_run_begin(&run, st, s->host) < 0) {
+	if (!bytes || busy(s)) {
 		Py_XDECREF(bytes);
 		return NULL;
 	}
+	s->run = &run; /* before the GIL is released */
+	if (tm_run_begin(&run, st, s->host) < 0) {
+		s->run = NULL;
+		Py_DECREF(bytes);
+		return NULL;
+	}
 	tm_session_screen(s->session, terminal, width > 0 && width < 1 << 16 ? (unsigned)width : 0);
-	Py_INCREF(self);
-	s->run = &run;
 	struct tm_error *err = tm_session_run_line(s->session, PyBytes_AsString(bytes));
 	if (!err && s->out.failed)
 		err = tm_error_nomem();
@@ -177,7 +191,6 @@ static PyObject *session_run(PyObject *self, PyObject *line)
 	bool good = tm_run_end(&run, err, tm_raise_command);
 	s->run = NULL;
 	Py_DECREF(bytes);
-	Py_DECREF(self);
 	if (!good)
 		return NULL;
 	Py_INCREF(Py_None);
@@ -189,8 +202,10 @@ static PyObject *session_complete(PyObject *self, PyObject *line)
 	struct tm_module_state *st = tm_state_of(self);
 	struct tm_completion c;
 	PyObject *bytes = !st ? NULL : PyUnicode_Check(line) ? encoded(line) : PyErr_Format(PyExc_TypeError, "a command line is a str");
-	if (!bytes)
+	if (!bytes || busy(of(self))) {
+		Py_XDECREF(bytes);
 		return NULL;
+	}
 	struct tm_error *err = tm_session_complete(of(self)->session, PyBytes_AsString(bytes), &c);
 	Py_DECREF(bytes);
 	if (err) {
@@ -213,7 +228,7 @@ static PyObject *session_snapshot(PyObject *self, PyObject *args)
 {
 	const char *name;
 	struct tm_module_state *st = tm_state_of(self);
-	if (!st || !PyArg_ParseTuple(args, "s:snapshot", &name))
+	if (!st || !PyArg_ParseTuple(args, "s:snapshot", &name) || busy(of(self)))
 		return NULL;
 	struct tm_snapshot *found = tm_session_snapshot(of(self)->session, name);
 	if (found)

@@ -143,7 +143,7 @@ struct reader {
 static size_t copy_bytes(PyObject *got, void *buf, size_t len)
 {
 	enum { WRITABLE = 0x200 }; /* PyBUF_WRITE, which headers hide below 3.11 though the ABI has it from 3.7 on */
-	Py_ssize_t n = got == Py_None ? 0 : PyObject_Size(got);
+	Py_ssize_t n = got == Py_None ? 0 : PyBytes_Check(got) ? PyBytes_Size(got) : PyObject_Size(got);
 	if (n <= 0)
 		return 0;
 	n = (size_t)n > len ? (Py_ssize_t)len : n;

@@ -192,7 +192,7 @@ static PyMethodDef methods[] = {
 		"format(limit=None, most_recent_first=False) -> list of str\n\n"
 		"The frames as lines of text with the sources' lines. A positive LIMIT shows the newest LIMIT frames, a negative one\n"
 		"leaves out so many of the newest." },
-	{ "index", tm_sequence_index, METH_VARARGS, "index(value, start=0, stop=None) -> first index of value" },
+	{ "index", (PyCFunction)(void (*)(void))tm_sequence_index, METH_VARARGS | METH_KEYWORDS, "index(value, start=0, stop=None) -> first index of value" },
 	{ "count", tm_sequence_count, METH_O, "count(value) -> number of occurrences of value" },
 	{ 0 },
 };

@@ -198,14 +198,16 @@ static PyObject *traces_subscript(PyObject *self, PyObject *index)
 /* Sizes first: a Python tuple is made only for a block that may be it. */
 static int contains_raw(struct traces *t, PyObject *tuple)
 {
-	PyObject *size = PySequence_GetItem(tuple, 1);
-	unsigned long long want = size && PyLong_Check(size) ? PyLong_AsUnsignedLongLong(size) : 0;
-	bool no_size = PyErr_Occurred() != NULL;
+	PyObject *size = PyTuple_Check(tuple) && PyTuple_Size(tuple) > 1 ? PyTuple_GetItem(tuple, 1) : NULL;
+	bool known = size && PyLong_CheckExact(size);
+	unsigned long long want = known ? PyLong_AsUnsignedLongLong(size) : 0;
 	int found = 0;
-	PyErr_Clear();
-	Py_XDECREF(size);
-	for (uint64_t i = 0; !no_size && !found && i < t->snapshot->ntraces; i++) {
-		if (t->snapshot->traces[i].size != want)
+	if (PyErr_Occurred()) { /* no block is so large, or of a negative size */
+		PyErr_Clear();
+		return 0;
+	}
+	for (uint64_t i = 0; !found && i < t->snapshot->ntraces; i++) {
+		if (known && t->snapshot->traces[i].size != want)
 			continue;
 		PyObject *raw = raw_trace(t, &t->snapshot->traces[i]);
 		found = raw ? PyObject_RichCompareBool(raw, tuple, Py_EQ) : -1;
@@ -273,7 +275,7 @@ static PyObject *traces_repr(PyObject *self)
 }
 
 static PyMethodDef methods[] = {
-	{ "index", tm_sequence_index, METH_VARARGS, "index(value, start=0, stop=None) -> first index of value" },
+	{ "index", (PyCFunction)(void (*)(void))tm_sequence_index, METH_VARARGS | METH_KEYWORDS, "index(value, start=0, stop=None) -> first index of value" },
 	{ "count", tm_sequence_count, METH_O, "count(value) -> number of occurrences of value" },
 	{ 0 },
 };

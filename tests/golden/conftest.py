@@ -26,13 +26,12 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """Where the commands run: the recorded cores, what they say of themselves, and a source file of one of the names."""
+    """Where the commands run: the recorded cores, what they say of themselves."""
     folder = tmp_path_factory.mktemp("golden")
     for core in RECORDED.glob("*.core.xz"):
         with lzma.open(core) as packed, open(folder / core.stem, "wb") as plain:
             shutil.copyfileobj(packed, plain)
         os.utime(folder / core.stem, (1700000000, 1700000000))
-    (folder / "plain.py").write_text("blocks.append(bytes(20000))\n")
     (folder / "text").write_text("no core\n")
     (folder / "empty").write_text("")
     return folder
