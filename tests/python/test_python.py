@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -47,3 +48,12 @@ def run(command, check, target, **more):
 @pytest.mark.parametrize("check", CHECKS)
 def test_module(interpreter, check, target):
     assert "good: " in run([interpreter.path, *([] if check == "leaks" else DEV)], check, target)
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="no valgrind")
+@pytest.mark.parametrize("check", ["hosts", "leaks"])
+def test_memory(check, target, request):
+    """No byte is used that is not the module's: the interpreter takes every block from malloc, where valgrind watches it."""
+    if request.config.getoption("--quick"):
+        pytest.skip("quick")
+    run(["valgrind", "-q", "--error-exitcode=9", "/usr/bin/python3"], check, target, PYTHONMALLOC="malloc", TM_VALGRIND="1")

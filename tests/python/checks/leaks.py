@@ -9,7 +9,7 @@ from module import raises, run, tm
 CORE = sys.argv[2]
 TYPES = [tm.Frame, tm.Traceback, tm.Trace, tm._Traces, tm.Statistic, tm.Snapshot, tm.Target, tm.Session, tm.Error]
 COUNT = 20 if os.environ.get("TM_VALGRIND") else 3000 if hasattr(sys, "gettotalrefcount") else 15000  # a round makes some 20 objects
-FEW = COUNT // 500 + 10
+FEW = COUNT // 1000 + 5
 
 
 def resident():
@@ -36,7 +36,7 @@ def steady(function, count):
     hundred blocks) does not."""
     for _ in range(min(count, 300)):
         function()
-    rounds = [growth(function, count) for _ in range(1 if count > 1000 else 4)]
+    rounds = [growth(function, count) for _ in range(1 if count > 1000 else 3)]
     blocks, bytes_ = map(min, zip(*rounds))
     assert blocks < max(200, count // 4) and bytes_ < 4 << 20, (function, rounds)
 
@@ -105,8 +105,7 @@ def commands():
     raises(tm.Error, session.run, "statistics nothing")
     raises(ValueError, tm.Session(Failing()).run, "status")
     snapshot = session.snapshot("1")
-    snapshot.statistics("filename"), snapshot.traces[0] in snapshot.traces, snapshot.traces[:5], snapshot.notes
-    raises(ValueError, snapshot.statistics, "x")
+    snapshot.statistics("filename"), snapshot.traces[0] in snapshot.traces
     session.run("drop 1")
 
 
@@ -117,6 +116,15 @@ def tables():
     raises(tm.Error, SESSION.run, "statistics --by")
     raises(KeyError, SESSION.snapshot, "x")
     raises(TypeError, SESSION.run, 5)
+
+
+def pieces():
+    """Of a snapshot that is there."""
+    snapshot = SESSION.snapshot("one")
+    snapshot.traces[0].traceback, snapshot.traces[:5], snapshot.notes, snapshot.complete, tm.Trace(()) in snapshot.traces[:2]
+    raises(ValueError, snapshot.statistics, "x")
+    raises(IndexError, lambda: snapshot.traces[1 << 70])
+    raises(AttributeError, lambda: 5 in snapshot.traces)
 
 
 def functions():
@@ -143,6 +151,12 @@ def check_errors():
 
 def check_tables():
     steady(tables, COUNT // 10)
+
+
+def check_pieces():
+    SESSION.run("snapshot --name one")
+    steady(pieces, COUNT // 10)
+    SESSION.run("drop one")
 
 
 def check_commands():
