@@ -70,8 +70,6 @@ static inline PyObject *tm_field(PyObject *self, int i)
 }
 /* Compares field I of two objects, the second of which must be of TYPE, too: else NotImplemented. */
 PyObject *tm_record_compare(PyObject *a, PyObject *b, enum tm_type type, int i, int op);
-/* tp_new of types whose objects only the module makes. */
-PyObject *tm_object_refuse(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 /* The first N fields as a tuple: what hash and equality of all of them go by. */
 PyObject *tm_record_tuple(PyObject *self, int n);
 /* Frees an object of a heap type and lets go of the type. */

@@ -8,11 +8,6 @@ void tm_object_free(PyObject *self)
 	Py_DECREF(type);
 }
 
-PyObject *tm_object_refuse(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
-	return PyErr_Format(PyExc_TypeError, "%R cannot be made by hand", type);
-}
-
 PyObject *tm_record_new(PyTypeObject *type, PyObject *const fields[TM_FIELDS])
 {
 	struct tm_record *r = fields[0] ? (struct tm_record *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0) : NULL;

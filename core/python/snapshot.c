@@ -354,7 +354,6 @@ static PyMethodDef methods[] = {
 static PyType_Slot slots[] = {
 	{ Py_tp_new, snapshot_new },
 	{ Py_tp_doc, "Snapshot of the traces of all memory blocks that Python has allocated." },
-	{ Py_tp_new, tm_object_refuse },
 	{ Py_tp_traverse, tm_record_traverse },
 	{ Py_tp_clear, tm_record_clear },
 	{ Py_tp_dealloc, tm_record_dealloc },
