@@ -1,34 +1,10 @@
 /* tm gdb: the debugger with our plugin, on a process or a core. */
-#include "launch.h"
+#include "shell.h"
 #include "tm/elffile.h"
 #include "tm/target.h"
-#include "tm/text.h"
 #include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Beside the program: in the build tree, else where the installation put it. */
-static struct tm_error *find_plugin(const char *file, struct tm_text *ret)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	if (n <= 0)
-		return tm_error_os(errno, "/proc/self/exe");
-	self[n] = 0;
-	*strrchr(self, '/') = 0;
-	static const char *const places[] = { "..", TM_LIBRARY };
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		tm_text_clear(ret);
-		tm_text_printf(ret, "%s/%s/%s", self, places[i], file);
-		if (ret->failed)
-			return tm_error_nomem();
-		if (access(ret->s, R_OK) == 0)
-			return NULL;
-	}
-	return tm_error_new(TM_ERR_NOTFOUND, "the plugin %s is neither in %s/.. nor in %s/%s", file, self, self, TM_LIBRARY);
-}
 
 /* The core's program, when its file is here and of the same build. */
 static struct tm_error *find_program(const char *core, struct tm_text *ret)
@@ -49,12 +25,11 @@ static bool all_digits(const char *s)
 	return *s && strspn(s, "0123456789") == strlen(s);
 }
 
-struct tm_error *tm_launch(void *ctx, const char *name, unsigned n, const char *const *operands)
+struct tm_error *tm_shell_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup)
 {
 	struct tm_text plugin = { 0 }, program = { 0 };
-	struct tm_error *err = find_plugin("gdb/tm_gdb.py", &plugin);
-	const char *debugger = getenv("TM_GDB");
-	const char *argv[12] = { debugger && *debugger ? debugger : name, "-q", "-ix", tm_text_str(&plugin) };
+	struct tm_error *err = tm_shell_plugin("gdb/tm_gdb.py", &plugin);
+	const char *argv[12] = { tm_shell_debugger("TM_GDB", "gdb"), "-q", "-ix", tm_text_str(&plugin) };
 	unsigned argc = 4;
 	if (!err && n == 1 && access(operands[0], F_OK) != 0 && all_digits(operands[0])) {
 		argv[argc++] = "-p";

@@ -1,5 +1,5 @@
 /* tm in the shell: argv → command → stdout. The only place that handles signals, prints and exits. */
-#include "launch.h"
+#include "shell.h"
 #include "tm/command.h"
 #include "tm/number.h"
 #include <errno.h>
@@ -84,6 +84,18 @@ static int report(struct progress *p, struct tm_error *err)
 	return status;
 }
 
+static struct tm_error *run_own(void *ctx, const char *name, unsigned n, const char *const *operands, const struct tm_setup *setup)
+{
+	static const struct {
+		const char *name;
+		struct tm_error *(*run)(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
+	} rows[] = { { "gdb", tm_shell_gdb }, { "install-gdb", tm_shell_install_gdb } };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return rows[i].run(ctx, n, operands, setup);
+	return tm_error_new(TM_ERR_UNSUPPORTED, "'tm %s' is not in this program", name);
+}
+
 /* "--help" and "--version" in place of a command. */
 static const char *dashed(const char *word)
 {
@@ -113,7 +125,8 @@ int main(int argc, char **argv)
 			sigaction(signals[i], &sa, NULL);
 	}
 	struct tm_front front = { .out = { write_out, &output }, .poll = { poll, &progress }, .terminal = isatty(STDOUT_FILENO),
-		.width = ws.ws_col, .launch = tm_launch };
+		.width = ws.ws_col, .shell = run_own };
+	front.ctx = &front.out;
 	struct tm_session *session;
 	struct tm_error *err = tm_session_open(&front, &session);
 	if (err)

@@ -18,6 +18,7 @@ enum tm_option_group {
 	TM_GROUP_NAME = 1024, /* commands that keep a snapshot in the session */
 	TM_GROUP_FILTER = 2048,
 	TM_GROUP_DUMP = 4096,
+	TM_GROUP_SETUP = 8192, /* commands that put a debugger's plugin in place */
 };
 
 enum { TM_MOST_STRINGS = 32 };
@@ -59,6 +60,7 @@ struct tm_args {
 	const char *name;
 	unsigned dump_as; /* enum tm_dump */
 	const char *for_python;
+	struct tm_setup setup;
 };
 
 /* A snapshot that the session keeps. */
@@ -140,7 +142,7 @@ struct tm_error *tm_run_drop(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_dump(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_load(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_filter(struct tm_session *s, const struct tm_args *args);
-struct tm_error *tm_run_launch(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_shell(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_list(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_snapshot(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_help(struct tm_session *s, const struct tm_args *args);

@@ -32,10 +32,15 @@ const struct tm_command tm_commands[] = {
 	{ .name = "gdb", .operands = "[PID | CORE | EXE CORE]", .summary = "Start GDB with these commands in it.",
 		.help = "A CORE's program is found by itself where its build-id agrees. GDB's own settings and init files are left as\n"
 			"they are; TM_GDB names another gdb.",
-		.groups = TM_GROUP_ALL, .word = TM_WORD_FILE, .most_operands = 2, .shell = true, .run = tm_run_launch, .example = "tm gdb core" },
+		.groups = TM_GROUP_ALL, .word = TM_WORD_FILE, .most_operands = 2, .shell = true, .run = tm_run_shell, .example = "tm gdb core" },
 	{ .name = "help", .operands = "[COMMAND]", .summary = "Show what tm can do, or how one command is used.",
 		.groups = TM_GROUP_ALL | TM_GROUP_HELP, .most_operands = 1, .run = tm_run_help,
 		.word = TM_WORD_COMMAND, .example = "tm help statistics" },
+	{ .name = "install-gdb", .operands = "", .summary = "Show or write what makes GDB load these commands by itself.",
+		.help = "Shows a line for GDB's init file, which is silent when the plugin is gone; --write adds it, once. With --auto-load GDB\n"
+			"loads the plugin when it meets that Python, a program's or a core's, and the line is needed only where GDB would not\n"
+			"look into the folder, or not trust it.",
+		.groups = TM_GROUP_ALL | TM_GROUP_SETUP, .shell = true, .run = tm_run_shell, .example = "tm install-gdb --write" },
 	{ .name = "list", .operands = "", .summary = "Show the snapshots of this session, and the growth from one to the next.",
 		.groups = TM_GROUP_ALL | TM_GROUP_RENDER | TM_GROUP_OUTPUT, .run = tm_run_list, .example = "tm list" },
 	{ .name = "load", .operands = "FILE", .summary = "Keep a snapshot file in this session (Snapshot.load).",

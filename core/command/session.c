@@ -81,11 +81,11 @@ struct tm_error *tm_session_run_line(struct tm_session *s, const char *line)
 	return err;
 }
 
-struct tm_error *tm_run_launch(struct tm_session *s, const struct tm_args *args)
+struct tm_error *tm_run_shell(struct tm_session *s, const struct tm_args *args)
 {
-	if (!s->front.launch)
+	if (!s->front.shell)
 		return tm_error_new(TM_ERR_USAGE, "'tm %s' is a command of the shell", args->command->name);
-	return s->front.launch(s->front.ctx, args->command->name, args->noperands, args->operands);
+	return s->front.shell(s->front.ctx, args->command->name, args->noperands, args->operands, &args->setup);
 }
 
 struct file_sink {

@@ -43,6 +43,15 @@ static struct tm_error *open_temporary(struct tm_file *f)
 	return nomem ? tm_error_nomem() : tm_error_os(e, "%s", f->path);
 }
 
+/* Who overwrites a file leaves its owner and mode, as far as he may. */
+static void take_over(struct tm_file *f, const struct stat *st)
+{
+	if (fchown(f->fd, st->st_uid, st->st_gid) == 0)
+		fchmod(f->fd, st->st_mode & 07777);
+	else
+		fchmod(f->fd, st->st_mode & 0777);
+}
+
 struct tm_error *tm_file_create(const char *path, bool force, struct tm_file **ret)
 {
 	struct stat st;
@@ -66,6 +75,8 @@ struct tm_error *tm_file_create(const char *path, bool force, struct tm_file **r
 			err = tm_error_os(errno, "%s", path);
 	} else {
 		err = open_temporary(f);
+		if (!err && there)
+			take_over(f, &st);
 	}
 	if (err) {
 		tm_file_abort(f);

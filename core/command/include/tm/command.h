@@ -20,6 +20,13 @@ enum tm_road {
 	TM_ROAD_DEBUGGER, /* through the debugger */
 };
 
+/* The options of the commands that put a debugger's plugin in place. */
+struct tm_setup {
+	bool write;	       /* into the debugger's init file, instead of showing what belongs there */
+	const char *auto_load; /* load it with this Python; NULL: always */
+	const char *dir;       /* with auto_load, the folder; NULL: the debugger's own */
+};
+
 /* What the front end lends for the session's life. */
 struct tm_front {
 	struct tm_sink out;
@@ -31,8 +38,8 @@ struct tm_front {
 	struct tm_error *(*target)(void *ctx, const struct tm_search *search, enum tm_road road, struct tm_target **ret);
 	/* A debugger's expression → an address; optional: without it only numbers are understood. */
 	struct tm_error *(*evaluate)(void *ctx, const char *expression, uint64_t *ret);
-	/* Starts another program in this one's place: a debugger with the plugin; optional. Returns only to tell why not. */
-	struct tm_error *(*launch)(void *ctx, const char *name, unsigned n, const char *const *operands);
+	/* Runs the row NAME that is the shell's own, such as one that starts a debugger; optional. */
+	struct tm_error *(*shell)(void *ctx, const char *name, unsigned n, const char *const *operands, const struct tm_setup *setup);
 	/* Where the target stands, in a few words, for the list of snapshots; optional. */
 	void (*where)(void *ctx, struct tm_text *t);
 	void *ctx;
@@ -112,7 +119,7 @@ struct tm_command {
 	unsigned groups;      /* enum tm_option_group */
 	enum tm_word word;    /* what its operands are */
 	unsigned most_operands;
-	bool shell;	      /* of the shell only */
+	bool shell;	      /* of the shell only: its front end runs it */
 	struct tm_error *(*run)(struct tm_session *s, const struct tm_args *args);
 };
 /* Appends what 'tm help COMMAND' shows. */

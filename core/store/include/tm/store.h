@@ -9,7 +9,7 @@
 
 /* A file that appears whole or not at all: written beside PATH under another name and renamed. */
 struct tm_file;
-/* An existing PATH is an error without FORCE; a device or pipe is written to directly. */
+/* An existing PATH is an error without FORCE, and keeps its mode with it; a device or pipe is written to directly. */
 struct tm_error *tm_file_create(const char *path, bool force, struct tm_file **ret);
 struct tm_error *tm_file_write(struct tm_file *f, const void *p, size_t len);
 /* Both free F. */

@@ -1,0 +1,16 @@
+/* The commands of the shell's own: rows of the command table that are marked 'shell'. */
+#ifndef TM_SHELL_H
+#define TM_SHELL_H
+#include "tm/command.h"
+#include "tm/text.h"
+
+/* tm gdb: becomes the debugger. OPERANDS are a PID, a core, a program and its core, or nothing. Returns only on failure. */
+struct tm_error *tm_shell_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
+/* tm install-gdb: from now on GDB has the commands by itself. */
+struct tm_error *tm_shell_install_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
+
+/* The debugger's program: VARIABLE of the environment, else NAME. */
+const char *tm_shell_debugger(const char *variable, const char *name);
+/* The absolute path of FILE ("gdb/tm_gdb.py"): beside the program in the build tree, else where the installation put it. */
+struct tm_error *tm_shell_plugin(const char *file, struct tm_text *ret);
+#endif
