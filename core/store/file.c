@@ -58,7 +58,7 @@ struct tm_error *tm_file_create(const char *path, bool force, struct tm_file **r
 	bool there = !stat(path, &st);
 	bool special = there && !S_ISREG(st.st_mode);
 	if (there && S_ISDIR(st.st_mode))
-		return tm_error_new(TM_ERR_USAGE, "%s is a folder", path);
+		return tm_error_os(EISDIR, "%s", path);
 	if (there && !special && !force)
 		return exists(path);
 	struct tm_file *f = calloc(1, sizeof *f);

@@ -284,6 +284,7 @@ def test_the_installed_plugin_is_the_one_that_is_used(installed, home):
     output = user.gdb("-ex", "python import tm; print(tm.__file__)", "-ex", "tm version").decode()
     prefix = str(installed.parent.parent)
     assert output.startswith(prefix) and VERSION.decode() in output
+    assert pathlib.Path(output.splitlines()[0]).with_name("tm.pyi").exists()
     assert prefix in (home / ".gdbinit").read_text()
 
 

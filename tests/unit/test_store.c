@@ -644,7 +644,7 @@ static void places_that_cannot_be_written_are_errors(void **state)
 	struct tm_snapshot *s = rich();
 	char *nowhere = unit_path(*state, "no/such/folder.tm");
 	fails(tm_snapshot_save(s, nowhere, false, NULL), TM_ERR_OS, "No such file");
-	fails(tm_snapshot_save(s, *state, true, NULL), TM_ERR_USAGE, "is a folder");
+	fails(tm_snapshot_save(s, *state, true, NULL), TM_ERR_OS, "Is a directory");
 	fails(tm_snapshot_save(s, "/dev/full", false, NULL), TM_ERR_OS, "No space left");
 	ok(tm_snapshot_save(s, "/dev/null", false, NULL));
 	struct stat st;
