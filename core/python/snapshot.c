@@ -239,6 +239,7 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *filters)
 	struct tm_module_state *st = tm_state_of(self);
 	PyObject *iterator = st ? PyObject_GetIter(filters) : NULL;
 	if (!iterator) {
+		PyErr_Clear();
 		PyObject *name = st ? PyObject_GetAttrString((PyObject *)Py_TYPE(filters), "__name__") : NULL;
 		if (name)
 			PyErr_Format(PyExc_TypeError, "filters must be a list of filters, not %S", name);
