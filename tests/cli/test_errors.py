@@ -422,7 +422,7 @@ def test_an_existing_output_is_left_alone(tm, core, tmp_path, command):
 @pytest.mark.parametrize("command", WRITERS, ids=lambda command: command[0])
 def test_an_output_that_cannot_be(tm, core, tmp_path, command):
     tm.refused(FAILED, *command, core, "-o", tmp_path / "missing" / "out", says="No such file")
-    tm.refused(USAGE, *command, core, "-o", tmp_path, says="folder")
+    tm.refused(FAILED, *command, core, "-o", tmp_path, says="Is a directory")
     tm.refused(FAILED, *command, core, "-o", "", says="No such file")
     tm.refused(FAILED, *command, core, "-o", tmp_path / ("x" * 300))
     assert not os.listdir(tmp_path)
