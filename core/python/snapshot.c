@@ -237,15 +237,18 @@ static PyObject *filter_by_asking(PyObject *self, struct tm_module_state *st, Py
 static PyObject *snapshot_filter_traces(PyObject *self, PyObject *filters)
 {
 	struct tm_module_state *st = tm_state_of(self);
-	PyObject *iterator = st ? PyObject_GetIter(filters) : NULL;
-	if (!iterator) {
-		PyErr_Clear();
-		PyObject *name = st ? PyObject_GetAttrString((PyObject *)Py_TYPE(filters), "__name__") : NULL;
+	if (!st)
+		return NULL;
+	if (!PyObject_HasAttrString((PyObject *)Py_TYPE(filters), "__iter__")) {
+		PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(filters), "__name__");
 		if (name)
 			PyErr_Format(PyExc_TypeError, "filters must be a list of filters, not %S", name);
 		Py_XDECREF(name);
 		return NULL;
 	}
+	PyObject *iterator = PyObject_GetIter(filters);
+	if (!iterator)
+		return NULL;
 	PyObject *list = PySequence_List(iterator), *keep = list ? PyList_New(0) : NULL;
 	struct tm_filter *plain = keep ? converted(st, list, keep) : NULL;
 	PyObject *result = plain		? filter_in_core(self, st, plain, (size_t)PyList_Size(list))

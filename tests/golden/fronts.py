@@ -15,7 +15,7 @@ LIMIT = 60  # seconds
 
 def environment(more):
     plain = {key: value for key, value in os.environ.items() if key not in ("TM_FORMAT", "NO_COLOR", "LC_ALL", "LANG")}
-    return {**plain, "TM_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1", "TZ": "UTC", **more}
+    return {**plain, "LC_ALL": "C.UTF-8", "TM_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1", "TZ": "UTC", **more}
 
 
 class Shell:

@@ -56,7 +56,7 @@ def transcript(case, front, names):
         assert output == "" or output.endswith("\n"), "%r does not end its line" % output
         text = [part.replace(names["folder"] + "/", "").replace(names["pid"], "{pid}") for part in (output, message)]
         result.append(Step(step.line, case.masked(text[0]).split("\n")[:-1],
-                           "%d %s" % (status, case.masked(text[1])) if status else "").text())
+                           "%d %s" % (status, case.masked(text[1])) if status or message else "").text())
     return "".join(result)
 
 
