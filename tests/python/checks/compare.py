@@ -97,7 +97,16 @@ def check_filters_of_somebodys_own():
     raises(LookupError, ours.filter_traces, [Loud(True, "*")])
     raises(NotImplementedError, ours.filter_traces, [tm.BaseFilter(True)])
     raises(AttributeError, ours.filter_traces, [object()])
-    assert raises(TypeError, ours.filter_traces, 5).args == raises(TypeError, tracemalloc.Snapshot(raw, 1).filter_traces, 5).args
+
+    class Indexed:
+        def __getitem__(self, index):
+            raise IndexError
+
+    class Broken:
+        def __iter__(self):
+            raise TypeError("by hand")
+    for odd in 5, None, Indexed(), Broken():
+        assert raises(TypeError, ours.filter_traces, odd).args == raises(TypeError, tracemalloc.Snapshot(raw, 1).filter_traces, odd).args
 
 
 def check_filters_may_be_changed():
