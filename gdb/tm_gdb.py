@@ -1,5 +1,6 @@
 """tm in GDB: `source gdb/tm_gdb.py`, then `help tm`. Glue only: what the commands do is in the module tm."""
 
+import glob
 import os
 import re
 import sys
@@ -20,18 +21,15 @@ def import_module():
             sys.path.insert(0, os.path.normpath(place))
             import tm
             return tm
-    raise gdb.GdbError("tm: no tm.abi3.so in %s: build tm first, or set TM_BUILD to its build folder"
-                       % " or ".join(map(os.path.normpath, places)))
-
-
-tm = import_module()
+    raise ImportError("no tm.abi3.so in %s: build tm first, or set TM_BUILD to its build folder"
+                      % " or ".join(map(os.path.normpath, places)))
 
 
 class Host:
     """What GDB lends: its target, its expressions, its screen."""
 
     def __init__(self):
-        self.started = 0.0
+        self.started = float("inf")  # when the command began that runs; functions of the module show no progress
         self.shown = False
 
     # ---- the screen ----
@@ -66,17 +64,21 @@ class Host:
 
     def target(self):
         inferior = gdb.selected_inferior()
-        if not inferior.pid and not inferior.threads():
-            raise gdb.GdbError("no process and no core: 'attach PID', 'core-file FILE' or 'run' gives one, or name a SOURCE")
-        if any(thread.is_running() for thread in inferior.threads()):
-            raise gdb.GdbError("the target is running: 'interrupt -a' stops it")
+        threads = inferior.threads()
+        if not inferior.pid and not threads:
+            raise gdb.error("no process and no core: 'attach PID', 'core-file FILE' or 'run' gives one, or name a SOURCE")
+        moving = any(thread.is_running() for thread in threads)
+        if moving and not stands():
+            raise gdb.error("the target is running: 'interrupt -a' stops it")
+        moving = moving and len(threads) > 1  # a breakpoint's condition is tested while other threads run on
         kind = inferior.connection.type if inferior.connection else None
         exe = (inferior.progspace.filename or "").replace("target:", "")
         sysroot = (gdb.parameter("sysroot") or "").replace("target:", "").rstrip("/")
         return tm.Target(
             lambda address, length: self.read(inferior, address, length),
             core=core_path(inferior) if kind == "core" else None,
-            process=inferior.pid if kind == "native" and is_ours(inferior.pid) else 0,
+            process=inferior.pid if kind == "native" and not moving and is_ours(inferior.pid) else 0,
+            running=moving,
             word=gdb.lookup_type("void").pointer().sizeof,
             big=int(gdb.Value(b"\1\0\0\0", gdb.lookup_type("int"))) != 1,
             pid=inferior.pid if kind != "core" else 0,
@@ -101,7 +103,7 @@ class Host:
             value = value.referenced_value()
         if value.type.strip_typedefs().code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC):
             if value.address is None:
-                raise gdb.GdbError("'%s' has no address" % expression)
+                raise gdb.error("'%s' has no address" % expression)
             value = value.address
         return int(value) & (1 << 8 * gdb.lookup_type("void").pointer().sizeof) - 1
 
@@ -114,6 +116,14 @@ class Host:
             return "%s ()%s" % (frame.name() or hex(frame.pc()), at)
         except gdb.error:
             return ""
+
+
+def stands():
+    """Whether the selected thread is stopped, although its stop may not have been told to the user yet."""
+    try:
+        return gdb.selected_frame().is_valid()
+    except gdb.error:
+        return False
 
 
 def auxiliary_vector():
@@ -151,9 +161,6 @@ def is_ours(pid):
         return False
 
 
-host = Host()
-
-
 def run(line):
     """One command of tm. Its errors are GDB's, without a Python traceback unless one is asked for."""
     host.started = time.monotonic()
@@ -167,12 +174,21 @@ def run(line):
     except gdb.error as error:
         raise reported(error) from error
     finally:
+        host.started = float("inf")
         host.clear_progress()
         gdb.set_convenience_variable("_tm_status", status)
 
 
 def reported(error):
     return error if gdb.parameter("python print-stack") == "full" else gdb.GdbError(str(error))
+
+
+def file_names(start):
+    """Files that begin so; of a single folder what is in it, too, so that no blank is put behind it."""
+    names = glob.glob(glob.escape(start) + "*")
+    if len(names) == 1 and os.path.isdir(names[0]):
+        names = [names[0] + "/"] + glob.glob(glob.escape(names[0]) + "/*")
+    return names
 
 
 class Command(gdb.Command):
@@ -191,8 +207,8 @@ class Command(gdb.Command):
     def complete(self, text, word):
         line = (self.name + " " + text).lstrip()
         words, start, files, expression = session.complete(line)
-        if not words and files:
-            return gdb.COMPLETE_FILENAME
+        if files:  # GDB's own COMPLETE_FILENAME knows one argument only
+            words += file_names(line[start:])
         if not words and expression:
             return gdb.COMPLETE_EXPRESSION
         # GDB breaks words at '-' and '/', too, and wants what follows the last break.
@@ -267,8 +283,13 @@ def register():
         type("Tm", (Function,), {"__doc__": doc + "\n\nUsage: $%s ()" % name})(name, get)
 
 
-if not hasattr(tm, "gdb"):  # sourced twice: the first one stays, with its snapshots
-    session = tm.Session(host)
-    tm.gdb = session
-    tm.bind(host)
-    register()
+try:
+    tm = import_module()
+except ImportError as error:
+    gdb.write("tm: %s\n" % error, gdb.STDERR)
+else:
+    if not hasattr(tm, "gdb"):  # sourced twice: the first one stays, with its snapshots
+        host = Host()
+        session = tm.gdb = tm.Session(host)
+        tm.bind(host)
+        register()

@@ -17,7 +17,7 @@ done
 case $mode in quick) export TM_QUICK=1 ;; long) export TM_LONG=1 ;; esac
 
 packages='cmake ninja-build gcc g++ pkg-config libdw-dev libelf-dev libxxhash-dev zlib1g-dev liblzma-dev
-libzstd-dev libcmocka-dev gdb gdbserver valgrind patchelf clang libclang-rt-14-dev python3 python3-dev python3-pytest python3-numpy python3-hypothesis python3-pexpect binutils'
+libzstd-dev libcmocka-dev gdb gdb-multiarch gdbserver valgrind patchelf clang libclang-rt-14-dev python3 python3-dev python3-pytest python3-numpy python3-hypothesis python3-pexpect binutils'
 missing=
 for p in $packages; do
     dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"

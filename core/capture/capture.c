@@ -161,7 +161,7 @@ static struct tm_error *describe(struct look *l, const struct tm_candidate *c, s
 	    !set(&a->source, tm_source_names[c->source]) || !set(&a->stopped_by, t->stopped_by))
 		return tm_error_nomem();
 	bool ok = true;
-	if (t->kind == TM_KIND_PROCESS && !t->stopped) {
+	if (a->is_live && !t->stopped) {
 		ok &= tm_snapshot_note(s, true, "running: the process was not stopped while it was read, so the numbers are of no single moment");
 		a->complete = false;
 	}
@@ -279,7 +279,7 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 {
 	struct tm_memory *m = &l->finder.target->memory;
 	struct tm_target *t = l->finder.target;
-	struct tm_error *err = look(l, false);
+	struct tm_error *err = t->still ? NULL : look(l, false); /* one that stands still loses no time while it is read */
 	for (int round = 0; !err && l->have_chosen && round < ROUNDS; round++) {
 		err = hold_and_copy(t);
 		if (err)

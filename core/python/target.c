@@ -18,7 +18,7 @@ struct target {
 	struct tm_known_file *files; /* ends with a NULL build_id */
 	int process, pid;
 	unsigned word;
-	bool big;
+	bool big, running;
 	uint64_t phdr;
 };
 
@@ -101,12 +101,13 @@ static void target_dealloc(PyObject *self)
 
 static PyObject *target_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-	static char *names[] = { "read", "core", "process", "word", "big", "pid", "phdr", "exe", "sysroot", "debug_dirs", "files", NULL };
+	static char *names[] = { "read", "core", "process", "word", "big", "pid", "phdr", "exe", "sysroot", "debug_dirs", "files",
+		"running", NULL };
 	PyObject *read = Py_None, *core = NULL, *exe = NULL, *sysroot = NULL, *debug_dirs = NULL, *files = NULL;
-	int process = 0, word = 8, big = 0, pid = 0;
+	int process = 0, word = 8, big = 0, pid = 0, running = 0;
 	unsigned long long phdr = 0;
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OiipiKOOOO:Target", names, &read, &core, &process, &word, &big, &pid, &phdr,
-		    &exe, &sysroot, &debug_dirs, &files))
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OiipiKOOOOp:Target", names, &read, &core, &process, &word, &big, &pid, &phdr,
+		    &exe, &sysroot, &debug_dirs, &files, &running))
 		return NULL;
 	if (word != 4 && word != 8)
 		return PyErr_Format(PyExc_ValueError, "word is 4 or 8 bytes, not %d", word);
@@ -119,6 +120,7 @@ static PyObject *target_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 	t->process = process;
 	t->word = (unsigned)word;
 	t->big = big;
+	t->running = running;
 	t->pid = pid;
 	t->phdr = phdr;
 	Py_INCREF(read);
@@ -176,23 +178,23 @@ static size_t ask(struct reader *r, uint64_t addr, void *buf, size_t len)
 }
 
 /*
- * The readable prefix. Hosts differ: one gives the prefix, another all or nothing; so a request that gives nothing is halved
- * down to a page.
+ * The readable prefix. Hosts differ: one gives the prefix, another all or nothing. What is refused is asked for again by one page,
+ * then by twice as much as long as it is given: where nothing is, which scans meet often, that makes two requests.
  */
 static size_t read_prefix(void *ctx, uint64_t addr, void *buf, size_t len)
 {
 	size_t done = 0, most = len;
-	while (done < len && most) {
+	while (done < len) {
 		size_t want = len - done < most ? len - done : most;
 		size_t got = ask(ctx, addr + done, (char *)buf + done, want);
+		size_t edge = TM_PAGE - (addr + done) % TM_PAGE; /* to the end of the page */
 		done += got;
 		if (got == want)
-			continue;
-		size_t edge = TM_PAGE - (addr + done) % TM_PAGE; /* to the end of the page */
-		if (got && got < want)
-			most = edge < want ? edge : 0;
+			most = most < len / 2 ? most * 2 : len;
+		else if (want <= edge)
+			break;
 		else
-			most = want <= edge ? 0 : want / 2 > edge ? (want / 2) & ~(size_t)(TM_PAGE - 1) : edge;
+			most = TM_PAGE - (addr + done) % TM_PAGE;
 	}
 	return done;
 }
@@ -243,10 +245,15 @@ static struct tm_error *open_reader(struct tm_run *run, const struct target *t, 
 {
 	if (!r->read || r->read == Py_None)
 		return tm_error_new(TM_ERR_UNSUPPORTED, "this target cannot be read through the debugger");
-	if (!t->core)
-		return tm_target_open_host(&reader_ops, r, t->word, t->big, t->pid, s, tm_run_poll(run), ret);
+	struct tm_error *err;
+	if (!t->core) {
+		err = tm_target_open_host(&reader_ops, r, t->word, t->big, t->pid, s, tm_run_poll(run), ret);
+		if (!err && t->running)
+			tm_target_runs(*ret);
+		return err;
+	}
 	struct tm_target *map;
-	struct tm_error *err = tm_target_open_core(t->core, s, tm_run_poll(run), &map);
+	err = tm_target_open_core(t->core, s, tm_run_poll(run), &map);
 	if (err)
 		return err;
 	err = tm_target_open_through(&reader_ops, r, map, ret);
@@ -315,13 +322,13 @@ struct tm_error *tm_host_target(struct tm_run *run, const struct tm_search *sear
 
 static PyType_Slot slots[] = {
 	{ Py_tp_doc, "Target(read=None, *, core=None, process=0, word=8, big=False, pid=0, phdr=0, exe=None, sysroot=None, debug_dirs=(),\n"
-		     "       files=())\n\n"
+		     "       files=(), running=False)\n\n"
 		     "How to read something that is stopped; a description that is opened for each command.\n\n"
 		     "READ is called as read(address, length) and returns the readable prefix as bytes or a byte memoryview, None for\n"
 		     "nothing; what it raises ends the command. CORE is the path of an ELF core file, PROCESS the number of a process of\n"
 		     "this machine: then the bytes are read without READ where both give the same. WORD is the size of a pointer in bytes,\n"
 		     "PHDR the address AT_PHDR of the auxiliary vector. EXE, SYSROOT and DEBUG_DIRS say where files are; FILES are pairs\n"
-		     "(build-id in hexadecimal, path) of files that are known already." },
+		     "(build-id in hexadecimal, path) of files that are known already. RUNNING: not all of it stands still, and answers say so." },
 	{ Py_tp_new, target_new },
 	{ Py_tp_traverse, target_traverse },
 	{ Py_tp_clear, target_clear },

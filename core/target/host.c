@@ -78,6 +78,13 @@ struct tm_error *tm_target_open_host(const struct tm_host_ops *host_ops, void *h
 	return NULL;
 }
 
+void tm_target_runs(struct tm_target *t)
+{
+	free(t->stopped_by);
+	t->stopped_by = NULL;
+	t->stopped = false;
+}
+
 struct tm_error *tm_target_open_through(const struct tm_host_ops *host_ops, void *host, const struct tm_target *map,
 	struct tm_target **ret)
 {

@@ -469,6 +469,10 @@ static struct tm_error *open_process(int pid, const struct tm_target_ops *how, c
 	}
 	if (!err)
 		err = try_read(t);
+	bool running = false;
+	if (!err)
+		err = each_thread(t, is_stopped, &running);
+	t->still = !running;
 	if (!err)
 		err = tm_target_settle(t);
 	if (err) {

@@ -1,5 +1,6 @@
 """Processes to look at, and their cores."""
 
+import json
 import os
 import pathlib
 import resource
@@ -11,6 +12,7 @@ import time
 import target
 
 PYTHON = "/usr/bin/python3"
+BENCH = pathlib.Path(__file__).resolve().parent.parent / "bench" / "target.py"
 LIFETIME = 120  # seconds after which a process ends by itself, whatever happens to the test
 LIMIT = 30  # seconds that anything may take to happen
 
@@ -95,6 +97,30 @@ class Command(Python):
         until(lambda: os.path.basename(os.readlink("/proc/%d/exe" % self.pid)) != "python3")
         until(lambda: state(self.pid) == "S")
         return self
+
+
+class Big:
+    """A process with many traces, which answers questions (see bench/target.py)."""
+
+    def __init__(self, traces, lifetime=150):
+        self.process = subprocess.Popen(
+            [PYTHON, str(BENCH), "--traces", str(traces), "--nframe", "2", "--lifetime", str(lifetime)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=unlimited_core)
+        self.pid = self.process.pid
+
+    def answer(self):
+        return json.loads(self.process.stdout.readline())
+
+    def ask(self, question):
+        self.process.stdin.write(question.encode() + b"\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
 
 
 def until(done):

@@ -18,37 +18,12 @@ from target import Unavailable
 
 AT_ONCE = 0.2  # seconds in which Ctrl-C must end tm
 TRIES = 4  # the machine may be busy with something else: one try in so many must be in time
-BENCH = pathlib.Path(__file__).resolve().parent.parent / "bench" / "target.py"
 TRACES = 1000000
-
-
-class Big:
-    """A process with a million traces, which answers questions (see bench/target.py)."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [sources.PYTHON, str(BENCH), "--traces", str(TRACES), "--nframe", "2", "--lifetime", "150"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=sources.unlimited_core)
-        self.pid = self.process.pid
-
-    def answer(self):
-        return json.loads(self.process.stdout.readline())
-
-    def ask(self, question):
-        self.process.stdin.write(question.encode() + b"\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
 def big():
-    process = Big()
+    process = sources.Big(TRACES)
     try:
         assert process.answer()["traces"] >= TRACES
         until(lambda: state(process.pid) == "S")

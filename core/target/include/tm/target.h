@@ -64,6 +64,7 @@ struct tm_target {
 	bool has_fault;
 	bool truncated;		  /* the core file ends early */
 	bool stopped;		  /* nothing of the target ran while it was read */
+	bool still;		  /* a process that stood still already when it was opened: held by a debugger or a signal */
 	char *stopped_by;	  /* "tm", "already stopped", "tracer 812"; NULL: not stopped */
 	char *exe;		  /* the program's path, when known */
 	uint64_t phdr;		  /* AT_PHDR, 0 when unknown */
@@ -118,6 +119,8 @@ struct tm_host_ops {
 /* OPS and HOST are borrowed for the target's life. */
 struct tm_error *tm_target_open_host(const struct tm_host_ops *ops, void *host, unsigned word, bool big, int pid,
 	const struct tm_search *search, struct tm_poll poll, struct tm_target **ret);
+/* A host that cannot stop all threads says so: whatever is read of it is of no single moment then. */
+void tm_target_runs(struct tm_target *t);
 
 /*
  * The bytes of a core through the host, but what of them is there as MAP, our own reading of the core's headers, says: hosts
