@@ -54,7 +54,9 @@ def transcript(case, front, names):
     result = []
     for step, (output, status, message) in zip(case.steps, front.run(lines, present)):
         assert output == "" or output.endswith("\n"), "%r does not end its line" % output
-        text = [part.replace(names["folder"] + "/", "").replace(names["pid"], "{pid}") for part in (output, message)]
+        text = [part.replace(names["folder"] + "/", "") for part in (output, message)]
+        if "{pid}" in step.line:  # a small number may be anything else
+            text = [re.sub(r"\b%s\b" % names["pid"], "{pid}", part) for part in text]
         result.append(Step(step.line, case.masked(text[0]).split("\n")[:-1],
                            "%d %s" % (status, case.masked(text[1])) if status or message else "").text())
     return "".join(result)
