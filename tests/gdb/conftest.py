@@ -1,7 +1,7 @@
 """What the tests of the GDB plugin share: GDBs, and processes and cores to look at."""
 
-import pathlib
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from target import Unavailable
 
 
 def fetched():
-    """GDBs of other Debian suites, with TM_LONG only."""
+    """GDBs of other Debian suites, with TM_LONG only: rows of fixtures/gdbs.sh."""
     if not os.environ.get("TM_LONG"):
         return []
     lines = subprocess.run(["sh", str(ROOT / "fixtures" / "gdbs.sh"), "--fetch"], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -30,7 +30,8 @@ def fetched():
 
 
 def gdbs():
-    found = [Gdb(name) for name in ("gdb", "gdb-multiarch") if shutil.which(name)]
+    names = ("gdb",) if os.environ.get("TM_QUICK") else ("gdb", "gdb-multiarch")
+    found = [Gdb(name) for name in names if shutil.which(name)]
     for name, program, root in fetched():
         # PYTHONHOME is GDB's, not its target's.
         found.append(Gdb(program, "--data-directory", root + "/usr/share/gdb", "-iex", "unset environment PYTHONHOME",

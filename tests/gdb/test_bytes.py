@@ -21,12 +21,12 @@ ROADS = ("direct", "debugger")
 def pytest_generate_tests(metafunc):
     if "interpreter" not in metafunc.fixturenames:
         return
-    long = bool(os.environ.get("TM_LONG"))
+    sample = ("system", "pyenv-3.8", *(("pyenv-3.12", "sid-3.15") if os.environ.get("TM_LONG") else ()))
     rows = []
     for interpreter in interpreters.interpreters(metafunc.config):
         for which, gdb in enumerate(GDBS):
-            if which and not long and not interpreter.label.startswith(("system", "pyenv-3.8")):
-                continue  # another GDB has the same plugin: a sample of each way to store the tables
+            if which and not interpreter.label.startswith(sample):
+                continue  # another GDB has the same plugin
             for stripped in (False, True):
                 rows.append(pytest.param(interpreter, gdb, stripped, id="-".join(
                     (interpreter.label, "stripped" if stripped else "native", gdb.name))))

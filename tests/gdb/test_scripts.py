@@ -140,13 +140,18 @@ def test_a_wrong_build_folder_is_one_sentence(any_gdb, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_it_leaves_the_user_s_names_alone(any_gdb, core):
+    done = any_gdb.batch("-c", core, "-ex", "python session = run = host = register = 1", "-ex", "source %s" % PLUGIN,
+                         "-ex", "tm statistics -n 1", "-ex", "python print(session, run, host, register)")
+    assert done.stdout.endswith("\n1 1 1 1\n") and "count=" in done.stdout and "Python" not in done.stderr
+
+
 def test_it_finds_the_build_tree_by_itself(any_gdb, tmp_path):
     """From the source tree, through the link in the build folder, and as it is installed."""
     build = any_gdb.environment["TM_BUILD"]
     installed = tmp_path / "lib" / "tm"
-    (installed / "gdb").mkdir(parents=True)
-    (installed / "python").mkdir()
-    shutil.copy(PLUGIN, installed / "gdb")
+    (installed / "python").mkdir(parents=True)
+    shutil.copytree(os.path.dirname(PLUGIN), installed / "gdb", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(os.path.join(build, "python", "tm.abi3.so"), installed / "python")
     places = [os.path.join(build, "gdb", "tm_gdb.py"), installed / "gdb" / "tm_gdb.py"]
     if os.path.samefile(build, ROOT / "build"):

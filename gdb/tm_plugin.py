@@ -1,0 +1,311 @@
+"""The GDB plugin of tm: tm_gdb.py loads it. Glue only: what the commands do is in the module tm."""
+
+import glob
+import os
+import re
+import sys
+import time
+
+import gdb
+
+
+def import_module():
+    """The module tm: of TM_BUILD, of the source tree's build folder, or from beside an installed plugin."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    real = os.path.dirname(os.path.realpath(__file__))
+    places = [os.path.join(here, "..", "python"), os.path.join(real, "..", "build", "python")]
+    if os.environ.get("TM_BUILD"):
+        places = [os.path.join(os.environ["TM_BUILD"], "python")]
+    for place in places:
+        if os.path.exists(os.path.join(place, "tm.abi3.so")):
+            sys.path.insert(0, os.path.normpath(place))
+            import tm
+            return tm
+    raise ImportError("no tm.abi3.so in %s: build tm first, or set TM_BUILD to its build folder"
+                      % " or ".join(map(os.path.normpath, places)))
+
+
+class Host:
+    """What GDB lends: its target, its expressions, its screen."""
+
+    def __init__(self):
+        self.started = float("inf")  # when the command began that runs; functions of the module show no progress
+        self.shown = False
+
+    # ---- the screen ----
+
+    @property
+    def terminal(self):
+        return gdb.parameter("style enabled") and sys.__stdout__.isatty()
+
+    @property
+    def width(self):
+        return gdb.parameter("width") or 0
+
+    def write(self, text):
+        self.clear_progress()
+        gdb.write(text)
+
+    def poll(self, what, done, total):
+        if time.monotonic() - self.started > 0.5 and gdb.parameter("pagination") and sys.__stderr__.isatty():
+            percent = " %d%%" % (min(done, total) * 100 // total) if total else ""
+            gdb.write("\r\033[K%s ...%s" % (what, percent), gdb.STDERR)
+            gdb.flush(gdb.STDERR)
+            self.shown = True
+        return False
+
+    def clear_progress(self):
+        if self.shown:
+            gdb.write("\r\033[K", gdb.STDERR)
+            gdb.flush(gdb.STDERR)
+        self.shown = False
+
+    # ---- the target ----
+
+    def target(self):
+        inferior = gdb.selected_inferior()
+        threads = inferior.threads()
+        if not inferior.pid and not threads:
+            raise gdb.error("no process and no core: 'attach PID', 'core-file FILE' or 'run' gives one, or name a SOURCE")
+        moving = any(thread.is_running() for thread in threads)
+        if moving and not stands():
+            raise gdb.error("the target is running: 'interrupt -a' stops it")
+        moving = moving and len(threads) > 1  # a breakpoint's condition is tested while other threads run on
+        kind = inferior.connection.type if inferior.connection else None
+        exe = (inferior.progspace.filename or "").replace("target:", "")
+        sysroot = (gdb.parameter("sysroot") or "").replace("target:", "").rstrip("/")
+        return tm.Target(
+            lambda address, length: self.read(inferior, address, length),
+            core=core_path(inferior) if kind == "core" else None,
+            process=inferior.pid if kind == "native" and not moving and is_ours(inferior.pid) else 0,
+            running=moving,
+            word=gdb.lookup_type("void").pointer().sizeof,
+            big=int(gdb.Value(b"\1\0\0\0", gdb.lookup_type("int"))) != 1,
+            pid=inferior.pid if kind != "core" else 0,
+            phdr=program_headers(),
+            exe=exe or None,
+            sysroot=sysroot or None,
+            debug_dirs=[d for d in (gdb.parameter("debug-file-directory") or "").split(":") if d],
+            files=[(o.build_id, o.filename.replace("target:", "")) for o in inferior.progspace.objfiles()
+                   if o.build_id and o.filename])
+
+    @staticmethod
+    def read(inferior, address, length):
+        try:
+            return inferior.read_memory(address, length).cast("B")
+        except gdb.MemoryError:
+            return None
+
+    @staticmethod
+    def evaluate(expression):
+        value = gdb.parse_and_eval(expression)
+        if value.type.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+            value = value.referenced_value()
+        if value.type.strip_typedefs().code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC):
+            if value.address is None:
+                raise gdb.error("'%s' has no address" % expression)
+            value = value.address
+        return int(value) & (1 << 8 * gdb.lookup_type("void").pointer().sizeof) - 1
+
+    @staticmethod
+    def where():
+        try:
+            frame = gdb.selected_frame()
+            line = frame.find_sal()
+            at = " at %s:%d" % (os.path.basename(line.symtab.filename), line.line) if line.symtab else ""
+            return "%s ()%s" % (frame.name() or hex(frame.pc()), at)
+        except gdb.error:
+            return ""
+
+
+def stands():
+    """Whether the selected thread is stopped, although its stop may not have been told to the user yet."""
+    try:
+        return gdb.selected_frame().is_valid()
+    except gdb.error:
+        return False
+
+
+def told(command):
+    """What GDB says; under MI newer ones wrap even that in MI's strings."""
+    try:
+        text = gdb.execute(command, to_string=True)
+    except gdb.error:
+        return ""
+    if not text.startswith('~"'):
+        return text
+    pieces = re.findall(r'^~"(.*)"$', text, re.MULTILINE)
+    return "".join(pieces).encode("ascii", "replace").decode("unicode_escape").encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+def program_headers():
+    """AT_PHDR of the auxiliary vector; 0: not known."""
+    found = re.search(r"^3\s+AT_PHDR\s.*\s(0x[0-9a-f]+)$", told("info auxv"), re.MULTILINE)
+    return int(found.group(1), 16) if found else 0
+
+
+def core_path(inferior):
+    """The core that GDB has open, even when its file was replaced or removed since."""
+    found = re.search(r"core dump file:\s+[`'](.+)', file type", told("info target"))
+    path = found and found.group(1)
+    for fd in os.listdir("/proc/self/fd") if path else ():
+        link = "/proc/self/fd/" + fd
+        try:
+            if os.path.exists(path) and os.path.samestat(os.stat(link), os.stat(path)):
+                return path
+            if os.readlink(link) == path + " (deleted)":
+                return link
+        except OSError:
+            continue
+    return path
+
+
+def is_ours(pid):
+    """A process of this machine that GDB itself traces and shows as it is now (not out of a recording)."""
+    try:
+        with open("/proc/%d/status" % pid) as status:
+            tracer = re.search(r"^TracerPid:\s*(\d+)", status.read(), re.MULTILINE)
+        return bool(tracer) and int(tracer.group(1)) == os.getpid() and gdb.current_recording() is None
+    except OSError:
+        return False
+
+
+def run(line):
+    """One command of tm. Its errors are GDB's, without a Python traceback unless one is asked for."""
+    host.started = time.monotonic()
+    status = 1
+    try:
+        session.run(line)
+        status = 0
+    except tm.Error as error:
+        status = error.status
+        raise reported(error) from error
+    except gdb.error as error:
+        raise reported(error) from error
+    finally:
+        host.started = float("inf")
+        host.clear_progress()
+        gdb.set_convenience_variable("_tm_status", status)
+
+
+def reported(error):
+    return error if gdb.parameter("python print-stack") == "full" else gdb.GdbError(str(error))
+
+
+def file_names(start):
+    """Files that begin so; of a single folder what is in it, too, so that no blank is put behind it."""
+    names = glob.glob(glob.escape(start) + "*")
+    if len(names) == 1 and os.path.isdir(names[0]):
+        names = [names[0] + "/"] + glob.glob(glob.escape(names[0]) + "/*")
+    return names
+
+
+class Command(gdb.Command):
+    """A row of the table of commands."""
+
+    def __init__(self, name):
+        super().__init__(("tm " + name).strip(), gdb.COMMAND_DATA, prefix=not name)
+        self.name = name
+
+    def invoke(self, argument, from_tty):
+        self.dont_repeat()
+        run(self.name + " " + argument)
+        if "config".startswith(self.name or argument.split(" ")[0]):
+            Setting.refresh()
+
+    def complete(self, text, word):
+        line = (self.name + " " + text).lstrip()
+        words, start, files, expression = session.complete(line)
+        if files:  # GDB's own COMPLETE_FILENAME knows one argument only
+            words += file_names(line[start:])
+        if not words and expression:
+            return gdb.COMPLETE_EXPRESSION
+        # GDB breaks words at '-' and '/', too, and wants what follows the last break.
+        skip = len(line) - start - len(word or "")
+        return [one[skip:] for one in words]
+
+
+class Setting(gdb.Parameter):
+    """A row of 'tm config', as 'set tm NAME'."""
+
+    KINDS = {"flag": gdb.PARAM_BOOLEAN, "number": gdb.PARAM_ZUINTEGER, "choice": gdb.PARAM_ENUM, "string": gdb.PARAM_OPTIONAL_FILENAME}
+    every = []
+
+    def __init__(self, row):
+        self.set_doc = "Set the default of tm's option --%s." % row["name"]
+        self.show_doc = "Show the default of tm's option --%s." % row["name"]
+        self.__doc__ = row["help"]
+        arguments = ["tm " + row["name"], gdb.COMMAND_DATA, self.KINDS[row["type"]]]
+        super().__init__(*arguments, *([row["choices"]] if row["choices"] else []))
+        self.name = row["name"]
+        self.every.append(self)
+
+    def get_set_string(self):
+        value = {True: "on", False: "off"}.get(self.value, self.value) if isinstance(self.value, bool) else self.value
+        run("config %s '%s'" % (self.name, "" if value is None else value))
+        return ""
+
+    def get_show_string(self, value):
+        return "The default of tm's option --%s is %s." % (self.name, value or "not set")
+
+    @classmethod
+    def refresh(cls):
+        values = session.settings()
+        for setting in cls.every:
+            setting.value = values[setting.name]
+
+
+class Prefix(gdb.Command):
+    """Defaults of tm's options."""
+
+    def __init__(self, name):
+        super().__init__(name, gdb.COMMAND_DATA, prefix=True)
+
+
+class Function(gdb.Function):
+    def __init__(self, name, get):
+        super().__init__(name)
+        self.get = get
+
+    def invoke(self):
+        return self.get()
+
+
+def register():
+    overview = "Tracemalloc's tables of this Python process or core, read from outside.\n\nUsage: tm COMMAND [SOURCE] [OPTION]...\n"
+    type("Tm", (Command,), {"__doc__": overview})("")
+    for row in tm.commands():
+        if row["shell"]:
+            continue
+        type("Tm", (Command,), {"__doc__": row["help"]})(row["name"])
+        if row["alias"]:
+            gdb.execute("alias tm %s = tm %s" % (row["alias"], row["name"]))
+    for name in "set tm", "show tm":
+        Prefix(name)
+    for row in tm.settings():
+        Setting(row)
+    Setting.refresh()
+    for name, get, doc in (
+            ("_tm_traced", lambda: tm.get_traced_memory()[0], "Bytes in blocks that tracemalloc traces now; 0 when it is off."),
+            ("_tm_peak", lambda: tm.get_traced_memory()[1], "The most bytes in traced blocks so far; 0 when it is off."),
+            ("_tm_tracing", tm.is_tracing, "Whether tracemalloc is tracing.")):
+        type("Tm", (Function,), {"__doc__": doc + "\n\nUsage: $%s ()" % name})(name, get)
+
+
+def load():
+    """Once: when it is sourced again, the first one stays, with its snapshots."""
+    global tm, host, session
+    if session:
+        return
+    try:
+        tm = import_module()
+    except ImportError as error:
+        gdb.write("tm: %s\n" % error, gdb.STDERR)
+        return
+    host = Host()
+    session = tm.gdb = tm.Session(host)
+    tm.bind(host)
+    register()
+
+
+session = None
