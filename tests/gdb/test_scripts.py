@@ -157,7 +157,7 @@ def test_it_finds_the_build_tree_by_itself(any_gdb, tmp_path):
     if os.path.samefile(build, ROOT / "build"):
         places.append(PLUGIN)
     for place in places:
-        done = any_gdb.batch("-ix", place, "-ex", "python print(tm.__file__)", plugin=False, environment={"TM_BUILD": ""})
+        done = any_gdb.batch("-ix", place, "-ex", "python import tm; print(tm.__file__)", plugin=False, environment={"TM_BUILD": ""})
         expected = installed if str(place).startswith(str(tmp_path)) else build
         assert os.path.samefile(done.stdout.strip(), os.path.join(expected, "python", "tm.abi3.so")), done.stderr
 
