@@ -32,3 +32,17 @@ def tm_path():
     if not shutil.which(path):
         pytest.fail("no program %s: build it first, or set TM" % path, pytrace=False)
     return path
+
+
+INIT_FILES = [pathlib.Path.home() / name for name in (".gdbinit", ".lldbinit", ".config/gdb/gdbinit")]
+
+
+def contents():
+    return [path.read_bytes() if path.exists() else None for path in INIT_FILES]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_the_user_s_is_touched():
+    before = contents()
+    yield
+    assert contents() == before, "a test wrote into the user's own init files"

@@ -138,6 +138,7 @@ class Target:
         sysroot: str | bytes | PathLike[Any] | None = None,
         debug_dirs: Sequence[str | bytes | PathLike[Any]] = (),
         files: Sequence[tuple[str, str]] = (),
+        running: bool = False,
     ) -> None: ...
 
 class _HasTarget(Protocol):

@@ -415,9 +415,10 @@ def test_the_examples_work(tm, core, tmp_path):
     tm.output("snapshot", core, "-o", tmp_path / "before.tm")
     for line in found:
         words = shlex.split(line)[1:]
-        if words[0] in ("config", "drop", "gdb", "load"):  # of a debugger's session, or a debugger itself
+        if words[0] in ("config", "drop", "gdb", "lldb", "load"):  # of a debugger's session, or a debugger itself
             continue
-        done = tm.run(*words, cwd=tmp_path)
+        # A home of its own: examples write into init files.
+        done = tm.run(*words, cwd=tmp_path, environment={**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": ""})
         assert done.returncode != 2, (line, done.stderr)
         if "core" in words and words[0] != "traceback":  # a PID or an address of an example need not be there
             assert done.returncode == 0, (line, done.stderr)
