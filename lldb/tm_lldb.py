@@ -1,0 +1,226 @@
+"""tm in LLDB: `command script import lldb/tm_lldb.py`, then `help tm`. Glue only: what the commands do is in the module tm."""
+
+import os
+import re
+import sys
+import time
+
+import lldb
+
+
+def import_module():
+    """The module tm: of TM_BUILD, of the source tree's build folder, or from beside an installed plugin."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    real = os.path.dirname(os.path.realpath(__file__))
+    places = [os.path.join(here, "..", "python"), os.path.join(real, "..", "build", "python")]
+    if os.environ.get("TM_BUILD"):
+        places = [os.path.join(os.environ["TM_BUILD"], "python")]
+    for place in places:
+        if os.path.exists(os.path.join(place, "tm.abi3.so")):
+            sys.path.insert(0, os.path.normpath(place))
+            import tm
+            return tm
+    raise ImportError("no tm.abi3.so in %s: build tm first, or set TM_BUILD to its build folder"
+                      % " or ".join(map(os.path.normpath, places)))
+
+
+tm = import_module()
+
+
+class Host:
+    """What a debugger lends: its target, its expressions, its screen."""
+
+    def __init__(self, debugger):
+        self.debugger = debugger
+        self.bound = None
+        self.context = None  # of the command that runs
+        self.text = []
+        self.started = 0.0
+        self.progress = None
+
+    # ---- the screen ----
+
+    @property
+    def terminal(self):
+        return self.debugger.GetUseColor() and os.isatty(1)
+
+    @property
+    def width(self):
+        return self.debugger.GetTerminalWidth() if os.isatty(1) else 0
+
+    def write(self, text):
+        self.text.append(text)
+
+    def poll(self, what, done, total):
+        if hasattr(lldb, "SBProgress") and time.monotonic() - self.started > 0.5:
+            self.report(what, min(done, total), total)
+        if hasattr(self.debugger, "InterruptRequested"):
+            return self.debugger.InterruptRequested()
+        return self.debugger.GetCommandInterpreter().WasInterrupted()
+
+    def report(self, what, done, total):
+        if not self.progress or self.progress[:2] != [what, total]:
+            self.progress = [what, total, 0, lldb.SBProgress("tm", what, *([total] if total else []), self.debugger)]
+        if done > self.progress[2]:
+            self.progress[3].Increment(done - self.progress[2])
+            self.progress[2] = done
+
+    # ---- the target ----
+
+    def present(self):
+        target = self.context.GetTarget() if self.context else self.bound or self.debugger.GetSelectedTarget()
+        return target, target.GetProcess()
+
+    def target(self):
+        target, process = self.present()
+        if process.GetState() in (lldb.eStateRunning, lldb.eStateStepping, lldb.eStateLaunching, lldb.eStateAttaching):
+            raise tm.Error("the target is running: 'process interrupt' stops it")
+        if process.GetState() not in (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended):
+            raise tm.Error("no process and no core: 'process attach -p PID', 'target create -c CORE' or 'run' gives one, or name a SOURCE")
+        is_core = process.GetPluginName() == "elf-core"
+        word = target.GetAddressByteSize()
+        return tm.Target(
+            lambda address, length: process.ReadMemory(address, length, lldb.SBError()),
+            core=core_path(process) if is_core else None,
+            process=process.GetProcessID() if process.GetPluginName() == "gdb-remote" else 0,
+            word=word,
+            big=target.GetByteOrder() == lldb.eByteOrderBig,
+            pid=process.GetProcessID() if not is_core else 0,
+            phdr=program_headers(target, process, word),
+            exe=target.GetExecutable().fullpath,
+            debug_dirs=list(self.debugger.GetInternalVariableValue("target.debug-file-search-paths", self.debugger.GetInstanceName())),
+            files=[(module.GetUUIDString().replace("-", "").lower(), spec.fullpath) for module in target.module_iter()
+                   for spec in (module.GetFileSpec(), module.GetSymbolFileSpec()) if module.GetUUIDString() and spec.fullpath])
+
+    def evaluate(self, expression):
+        target, _ = self.present()
+        frame = self.context.GetFrame() if self.context else None
+        value = frame.GetValueForVariablePath(expression) if frame else None
+        if not value or value.GetError().Fail():
+            options = lldb.SBExpressionOptions()
+            options.SetAllowJIT(False)
+            options.SetSuppressPersistentResult(True)
+            value = (frame or target).EvaluateExpression(expression, options)
+        if value.GetType().IsReferenceType():
+            value = value.Dereference()
+        error = lldb.SBError()
+        if value.GetType().GetCanonicalType().GetTypeClass() & (
+                lldb.eTypeClassStruct | lldb.eTypeClassClass | lldb.eTypeClassUnion | lldb.eTypeClassArray | lldb.eTypeClassFunction):
+            address = value.GetLoadAddress()
+            if address == lldb.LLDB_INVALID_ADDRESS:
+                raise tm.Error("'%s' has no address" % expression)
+        else:
+            address = value.GetValueAsUnsigned(error)
+        if value.GetError().Fail() or error.Fail():
+            raise tm.Error((value.GetError() if value.GetError().Fail() else error).GetCString().strip())
+        return address & (1 << 8 * target.GetAddressByteSize()) - 1
+
+    def where(self):
+        frame = self.context.GetFrame() if self.context else None
+        if not frame:
+            return ""
+        line = frame.GetLineEntry()
+        at = " at %s:%d" % (line.GetFileSpec().basename, line.GetLine()) if line else ""
+        return "%s ()%s" % (frame.GetFunctionName() or hex(frame.GetPC()), at)
+
+
+def core_path(process):
+    """The core that LLDB has open: it maps it, and the kernel knows whether that file still is the one of this name."""
+    with open("/proc/self/maps", errors="surrogateescape") as maps:
+        mapped = {line.split(None, 5)[5].rstrip("\n") for line in maps if line.count("/")}
+    if hasattr(process, "GetCoreFile"):
+        path = os.path.realpath(process.GetCoreFile().fullpath)
+        return path if path in mapped else None
+    cores = [path for path in mapped if is_core_file(path)]
+    return cores[0] if len(cores) == 1 else None
+
+
+def is_core_file(path):
+    try:
+        with open(path, "rb") as file:
+            head = file.read(18)
+    except OSError:
+        return False
+    return head[:4] == b"\x7fELF" and 4 in head[16:18]
+
+
+def program_headers(target, process, word):
+    """AT_PHDR, out of the program's ELF header."""
+    header = target.FindModule(target.GetExecutable()).GetObjectFileHeaderAddress().GetLoadAddress(target)
+    if header == lldb.LLDB_INVALID_ADDRESS:
+        return 0
+    error = lldb.SBError()
+    offset = process.ReadUnsignedFromMemory(header + (32 if word == 8 else 28), word, error)
+    return header + offset if error.Success() else 0
+
+
+class Command:
+    """A row of the table of commands."""
+
+    def __init__(self, debugger, unused):
+        self.debugger = debugger
+
+    def __call__(self, debugger, arguments, context, result):
+        run(debugger, self.row["name"] + " " + arguments, context, result)
+
+    def get_short_help(self):
+        return self.row["summary"]
+
+    def get_long_help(self):
+        return self.row["help"]
+
+    def get_repeat_command(self, arguments):
+        return ""  # Enter repeats nothing that may take long
+
+
+def run(debugger, line, context, result):
+    """One command of tm. Nothing is raised: LLDB would take it for success."""
+    host, session = tm.lldb[debugger.GetID()]
+    host.context, host.started = context, time.monotonic()
+    try:
+        session.run(line)
+        result.SetStatus(lldb.eReturnStatusSuccessFinishResult)
+    except KeyboardInterrupt:
+        result.SetError("interrupted")
+    except tm.Error as error:
+        result.SetError(str(error))
+    except Exception as error:
+        result.SetError("%s: %s" % (type(error).__name__, error))
+    text, host.text, host.context, host.progress = "".join(host.text), [], None, None
+    if text:
+        result.AppendMessage(text[:-1] if text.endswith("\n") else text)
+
+
+def bind(debugger, target=None):
+    """From now on the module tm means TARGET, or whichever target DEBUGGER has selected. For scripts outside LLDB, too."""
+    if debugger.GetID() not in tm.lldb:
+        host = Host(debugger)
+        tm.lldb[debugger.GetID()] = host, tm.Session(host)
+    tm.lldb[debugger.GetID()][0].bound = target
+    tm.bind(tm.lldb[debugger.GetID()][0])
+
+
+def register(debugger):
+    def handle(line):
+        result = lldb.SBCommandReturnObject()
+        debugger.GetCommandInterpreter().HandleCommand(line, result)
+        if not result.Succeeded():
+            raise RuntimeError(result.GetError())
+
+    handle("command container add -o -h 'Tracemalloc of this Python process or core, read from outside.' tm")
+    for row in tm.commands():
+        if row["shell"]:
+            continue
+        kind = "Tm" + row["name"].capitalize()
+        globals()[kind] = type(kind, (Command,), {"row": row, "__doc__": row["help"]})
+        for name in filter(None, (row["name"], row["alias"])):
+            handle("command script add -o -c %s.%s tm %s" % (__name__, kind, name))
+
+
+def __lldb_init_module(debugger, internal_dict):
+    bind(debugger)
+    register(debugger)
+
+
+if not hasattr(tm, "lldb"):  # imported twice: the sessions stay, with their snapshots
+    tm.lldb = {}
