@@ -120,7 +120,7 @@ static void man(struct tm_text *t)
 		roff(t, c->example);
 		tm_text_puts(t, "\n");
 	}
-	tm_text_puts(t, ".fi\n.SH SEE ALSO\n.BR python3 (1),\n.BR gdb (1),\n.BR gcore (1),\n.BR core (5),\n.BR coredumpctl (1)\n");
+	tm_text_puts(t, ".fi\n.SH SEE ALSO\n.BR python3 (1),\n.BR gdb (1),\n.BR lldb (1),\n.BR gcore (1),\n.BR core (5),\n.BR coredumpctl (1)\n");
 }
 
 struct tm_error *tm_run_help(struct tm_session *s, const struct tm_args *args)
