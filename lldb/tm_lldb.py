@@ -27,6 +27,7 @@ def import_module():
 
 
 tm = import_module()
+POST_MORTEM = "elf-core", "minidump"
 
 
 class Host:
@@ -37,6 +38,7 @@ class Host:
         self.bound = None
         self.context = None  # of the command that runs
         self.text = []
+        self.status = 0  # what the shell would have ended with
         self.started = 0.0
         self.progress = None
 
@@ -95,14 +97,8 @@ class Host:
                    for spec in (module.GetFileSpec(), module.GetSymbolFileSpec()) if module.GetUUIDString() and spec.fullpath])
 
     def evaluate(self, expression):
-        target, _ = self.present()
-        frame = self.context.GetFrame() if self.context else None
-        value = frame.GetValueForVariablePath(expression) if frame else None
-        if not value or value.GetError().Fail():
-            options = lldb.SBExpressionOptions()
-            options.SetAllowJIT(False)
-            options.SetSuppressPersistentResult(True)
-            value = (frame or target).EvaluateExpression(expression, options)
+        target, process = self.present()
+        value = self.find(expression, target, process)
         if value.GetType().IsReferenceType():
             value = value.Dereference()
         error = lldb.SBError()
@@ -116,6 +112,22 @@ class Host:
         if value.GetError().Fail() or error.Fail():
             raise tm.Error((value.GetError() if value.GetError().Fail() else error).GetCString().strip())
         return address & (1 << 8 * target.GetAddressByteSize()) - 1
+
+    def find(self, expression, target, process):
+        """Its value, without running anything in the target: even an expression that is interpreted makes LLDB map memory there."""
+        frame = self.context.GetFrame() if self.context else None
+        ways = [frame.GetValueForVariablePath, lambda name: frame.FindRegister(name[1:] if name[0] == "$" else "")] if frame else []
+        for way in (*ways, target.FindFirstGlobalVariable):
+            value = way(expression)
+            if value and value.GetError().Success():
+                return value
+        if process.GetPluginName() not in POST_MORTEM:
+            raise tm.Error("'%s' is no variable, member, element or register: LLDB would run code in the process to tell more; 'expression' "
+                           "does that, and its result can stand here" % expression)
+        options = lldb.SBExpressionOptions()
+        options.SetAllowJIT(False)
+        options.SetSuppressPersistentResult(True)
+        return (frame or target).EvaluateExpression(expression, options)
 
     def where(self):
         frame = self.context.GetFrame() if self.context else None
@@ -251,13 +263,15 @@ def kind_of(row):
 def run(debugger, line, context, result):
     """One command of tm. Nothing is raised: LLDB would take it for success."""
     host, session = tm.lldb[debugger.GetID()]
-    host.context, host.started = context, time.monotonic()
+    host.context, host.started, host.status = context, time.monotonic(), 1
     try:
         session.run(line)
+        host.status = 0
         result.SetStatus(lldb.eReturnStatusSuccessFinishResult)
     except KeyboardInterrupt:
         result.SetError("interrupted")
     except tm.Error as error:
+        host.status = getattr(error, "status", 1)
         result.SetError(str(error))
     except Exception as error:
         result.SetError("%s: %s" % (type(error).__name__, error))
