@@ -50,7 +50,7 @@ static void overview(struct tm_text *t)
 	tm_text_puts(t, intro);
 	tm_text_puts(t, "\nUsage: tm COMMAND [SOURCE] [OPTION]...\n\nCommands:\n");
 	for (const struct tm_command *c = tm_commands; c->name; c++)
-		tm_text_printf(t, "  %-12s%s\n", c->name, c->summary);
+		tm_text_printf(t, "  %-13s%s\n", c->name, c->summary);
 	tm_text_puts(t, "\nSOURCE is an ELF core file, a PID or a snapshot file. 'tm help COMMAND' tells more.\n"
 			"To have something to look at, start Python with PYTHONTRACEMALLOC=1 or -X tracemalloc.\n\n");
 	tm_text_puts(t, statuses);

@@ -19,10 +19,11 @@ print(tm.get_traced_memory(), tm.is_tracing(), tm.get_traceback_limit(), len(sna
 OUTSIDE = """
 import sys
 import lldb
-import tm_lldb
-import tm
 debugger = lldb.SBDebugger.Create()
 debugger.SetAsync(False)
+sys.path.insert(0, sys.argv[3])
+import tm_lldb
+import tm
 target = debugger.CreateTarget("")
 error = lldb.SBError()
 if sys.argv[1].isdigit():
@@ -33,7 +34,7 @@ else:
 tm_lldb.bind(debugger, target)
 exec(sys.argv[2])
 result = lldb.SBCommandReturnObject()
-tm_lldb.register(debugger)
+debugger.HandleCommand("command script import '%s/tm_lldb.py'" % sys.argv[3])
 debugger.GetCommandInterpreter().HandleCommand("tm statistics -q -n 0", result)
 print(result.GetOutput(), end="")
 """
@@ -67,9 +68,8 @@ def test_outside_of_lldb(any_lldb, tm, core, tracing, kind, tmp_path):
     if "python3.11" not in any_lldb.module:
         pytest.skip("LLDB %s is for another Python than this one" % any_lldb.version)
     source = core if kind == "core" else str(tracing.pid)
-    path = os.pathsep.join([any_lldb.module, str(PLUGIN.parent)])
-    done = subprocess.run(["/usr/bin/python3", "-c", OUTSIDE, source, SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          env=any_lldb.settings({"PYTHONPATH": path}), encoding="utf-8", timeout=LIMIT)
+    done = subprocess.run(["/usr/bin/python3", "-c", OUTSIDE, source, SCRIPT, str(PLUGIN.parent)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=any_lldb.settings({"PYTHONPATH": any_lldb.module, "LLDB_DEBUGSERVER_PATH": any_lldb.server}), encoding="utf-8", timeout=LIMIT)
     assert done.returncode == 0, done.stderr
     assert agree(done.stdout, tm, source) == facts(tm, source)[0]
 
@@ -103,9 +103,28 @@ def test_tm_lldb_without_lldb(tm, core):
     tm.refused(2, "lldb", core, core, core)
 
 
+def test_the_line_for_the_init_file(any_lldb, tm, core, tmp_path):
+    """LLDB has the commands by itself then, and says nothing about it; nor when the plugin is gone."""
+    init = tmp_path / ".lldbinit"
+    init.write_text("settings set prompt mine")
+    environment = {"HOME": str(tmp_path)}
+    line = tm.output("install-lldb", environment=environment).splitlines()[1]
+    for said in ("# Written: %s\n", "# Nothing to do: it is in %s already\n"):
+        assert tm.output("install-lldb", "--write", environment=environment) == said % init
+        assert init.read_text() == "settings set prompt mine\n%s\n" % line
+    started = [any_lldb.program, "-b", "-c", core, "-o"]
+    done = subprocess.run([*started, "tm statistics -q -n 0"], env=any_lldb.settings(environment), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=LIMIT, encoding="utf-8")
+    assert tm.output("statistics", "-q", "-n", 0, core) in done.stdout
+    init.write_text(line.replace("tm_lldb.py", "no_lldb.py"))
+    done = subprocess.run([*started, "version"], env=any_lldb.settings(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=LIMIT, encoding="utf-8")
+    assert done.returncode == 0 and "lldb version" in done.stdout and "tm" not in done.stdout.replace(str(tmp_path), "").replace(core, "")
+
+
 def test_installed(any_lldb, tm, core, tmp_path):
     """In a folder whose name needs care."""
-    prefix = tmp_path / "a b\"c `d"
+    prefix = tmp_path / "a'b\"c `d"
     subprocess.run(["cmake", "--install", BUILD, "--prefix", str(prefix)], check=True, stdout=subprocess.DEVNULL)
     program = shutil.which("tm", path=str(prefix / "bin"))
     environment = any_lldb.settings({"TM_LLDB": any_lldb.program, "HOME": "/nonexistent"})
