@@ -1,4 +1,4 @@
-/* tm gdb: the debugger with our plugin, on a process or a core. */
+/* tm gdb, tm lldb: the debugger with our plugin, on a process or a core. */
 #include "shell.h"
 #include "tm/elffile.h"
 #include "tm/target.h"
@@ -25,31 +25,61 @@ static bool all_digits(const char *s)
 	return *s && strspn(s, "0123456789") == strlen(s);
 }
 
-struct tm_error *tm_shell_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup)
+/* Becomes the debugger that ARGV names, whose first ARGC words load the plugin and which has room for four more. */
+static struct tm_error *launch(const char **argv, unsigned argc, unsigned n, const char *const *operands)
 {
-	struct tm_text plugin = { 0 }, program = { 0 };
-	struct tm_error *err = tm_shell_plugin("gdb/tm_gdb.py", &plugin);
-	const char *argv[12] = { tm_shell_debugger("TM_GDB", "gdb"), "-q", "-ix", tm_text_str(&plugin) };
-	unsigned argc = 4;
-	if (!err && n == 1 && access(operands[0], F_OK) != 0 && all_digits(operands[0])) {
+	struct tm_text program = { 0 };
+	struct tm_error *err = NULL;
+	if (n == 1 && access(operands[0], F_OK) != 0 && all_digits(operands[0])) {
 		argv[argc++] = "-p";
 		argv[argc++] = operands[0];
-	} else if (!err && n == 1) {
+	} else if (n == 1) {
 		err = find_program(operands[0], &program);
 		if (program.len)
 			argv[argc++] = program.s;
 		argv[argc++] = "-c";
 		argv[argc++] = operands[0];
-	} else if (!err && n == 2) {
+	} else if (n == 2) {
 		argv[argc++] = operands[0];
 		argv[argc++] = "-c";
 		argv[argc++] = operands[1];
 	}
-	if (!err && !program.failed) {
+	argv[argc] = NULL;
+	if (!err)
+		err = tm_text_error(&program);
+	if (!err) {
 		execvp(argv[0], (char *const *)argv);
 		err = tm_error_os(errno, "%s", argv[0]);
 	}
-	tm_text_free(&plugin);
 	tm_text_free(&program);
-	return err ? err : tm_error_nomem();
+	return err;
+}
+
+struct tm_error *tm_shell_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup)
+{
+	struct tm_text plugin = { 0 };
+	struct tm_error *err = tm_shell_plugin("gdb/tm_gdb.py", &plugin);
+	const char *argv[9] = { tm_shell_debugger("TM_GDB", "gdb"), "-q", "-ix", tm_text_str(&plugin) };
+	if (!err)
+		err = launch(argv, 4, n, operands);
+	tm_text_free(&plugin);
+	return err;
+}
+
+struct tm_error *tm_shell_lldb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup)
+{
+	struct tm_text plugin = { 0 }, load = { 0 };
+	struct tm_error *err = tm_shell_plugin("lldb/tm_lldb.py", &plugin);
+	tm_text_puts(&load, "command script import '");
+	for (const char *p = tm_text_str(&plugin); *p; p++)
+		tm_text_printf(&load, *p == '\'' ? "'\"'\"'" : "%c", *p);
+	tm_text_puts(&load, "'");
+	const char *argv[8] = { tm_shell_debugger("TM_LLDB", "lldb"), "-O", tm_text_str(&load) };
+	if (!err)
+		err = tm_text_error(&load);
+	if (!err)
+		err = launch(argv, 3, n, operands);
+	tm_text_free(&plugin);
+	tm_text_free(&load);
+	return err;
 }

@@ -89,7 +89,8 @@ static struct tm_error *run_own(void *ctx, const char *name, unsigned n, const c
 	static const struct {
 		const char *name;
 		struct tm_error *(*run)(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
-	} rows[] = { { "gdb", tm_shell_gdb }, { "install-gdb", tm_shell_install_gdb } };
+	} rows[] = { { "gdb", tm_shell_gdb }, { "lldb", tm_shell_lldb }, { "install-gdb", tm_shell_install_gdb },
+		{ "install-lldb", tm_shell_install_lldb } };
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (strcmp(rows[i].name, name) == 0)
 			return rows[i].run(ctx, n, operands, setup);

@@ -4,10 +4,12 @@
 #include "tm/command.h"
 #include "tm/text.h"
 
-/* tm gdb: becomes the debugger. OPERANDS are a PID, a core, a program and its core, or nothing. Returns only on failure. */
+/* tm gdb, tm lldb: becomes the debugger. OPERANDS are a PID, a core, a program and its core, or nothing. Returns only on failure. */
 struct tm_error *tm_shell_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
-/* tm install-gdb: from now on GDB has the commands by itself. */
+struct tm_error *tm_shell_lldb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
+/* tm install-gdb, tm install-lldb: from now on the debugger has the commands by itself. */
 struct tm_error *tm_shell_install_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
+struct tm_error *tm_shell_install_lldb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
 
 /* The debugger's program: VARIABLE of the environment, else NAME. */
 const char *tm_shell_debugger(const char *variable, const char *name);

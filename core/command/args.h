@@ -19,6 +19,7 @@ enum tm_option_group {
 	TM_GROUP_FILTER = 2048,
 	TM_GROUP_DUMP = 4096,
 	TM_GROUP_SETUP = 8192, /* commands that put a debugger's plugin in place */
+	TM_GROUP_AUTO_LOAD = 16384, /* ... so that some programs bring it */
 };
 
 enum { TM_MOST_STRINGS = 32 };

@@ -40,9 +40,16 @@ const struct tm_command tm_commands[] = {
 		.help = "Shows a line for GDB's init file, which is silent when the plugin is gone; --write adds it, once. With --auto-load GDB\n"
 			"loads the plugin when it meets that Python, a program's or a core's, and the line is needed only where GDB would not\n"
 			"look into the folder, or not trust it.",
-		.groups = TM_GROUP_ALL | TM_GROUP_SETUP, .shell = true, .run = tm_run_shell, .example = "tm install-gdb --write" },
+		.groups = TM_GROUP_ALL | TM_GROUP_SETUP | TM_GROUP_AUTO_LOAD, .shell = true, .run = tm_run_shell, .example = "tm install-gdb --write" },
+	{ .name = "install-lldb", .operands = "", .summary = "Show or write what makes LLDB load these commands by itself.",
+		.help = "Shows a line for LLDB's init file, which is silent when the plugin is gone; --write adds it, once.",
+		.groups = TM_GROUP_ALL | TM_GROUP_SETUP, .shell = true, .run = tm_run_shell, .example = "tm install-lldb --write" },
 	{ .name = "list", .operands = "", .summary = "Show the snapshots of this session, and the growth from one to the next.",
 		.groups = TM_GROUP_ALL | TM_GROUP_RENDER | TM_GROUP_OUTPUT, .run = tm_run_list, .example = "tm list" },
+	{ .name = "lldb", .operands = "[PID | CORE | EXE CORE]", .summary = "Start LLDB with these commands in it.",
+		.help = "A CORE's program is found by itself where its build-id agrees. LLDB's own settings and init files are left as\n"
+			"they are; TM_LLDB names another lldb.",
+		.groups = TM_GROUP_ALL, .word = TM_WORD_FILE, .most_operands = 2, .shell = true, .run = tm_run_shell, .example = "tm lldb core" },
 	{ .name = "load", .operands = "FILE", .summary = "Keep a snapshot file in this session (Snapshot.load).",
 		.help = "FILE is tm's own or a pickle of tracemalloc's, which is read without executing anything, also when it is compressed\n"
 			"with gzip, xz or zstd.",

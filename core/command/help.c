@@ -50,7 +50,7 @@ static void overview(struct tm_text *t)
 	tm_text_puts(t, intro);
 	tm_text_puts(t, "\nUsage: tm COMMAND [SOURCE] [OPTION]...\n\nCommands:\n");
 	for (const struct tm_command *c = tm_commands; c->name; c++)
-		tm_text_printf(t, "  %-12s%s\n", c->name, c->summary);
+		tm_text_printf(t, "  %-13s%s\n", c->name, c->summary);
 	tm_text_puts(t, "\nSOURCE is an ELF core file, a PID or a snapshot file. 'tm help COMMAND' tells more.\n"
 			"To have something to look at, start Python with PYTHONTRACEMALLOC=1 or -X tracemalloc.\n\n");
 	tm_text_puts(t, statuses);
@@ -120,7 +120,7 @@ static void man(struct tm_text *t)
 		roff(t, c->example);
 		tm_text_puts(t, "\n");
 	}
-	tm_text_puts(t, ".fi\n.SH SEE ALSO\n.BR python3 (1),\n.BR gdb (1),\n.BR gcore (1),\n.BR core (5),\n.BR coredumpctl (1)\n");
+	tm_text_puts(t, ".fi\n.SH SEE ALSO\n.BR python3 (1),\n.BR gdb (1),\n.BR lldb (1),\n.BR gcore (1),\n.BR core (5),\n.BR coredumpctl (1)\n");
 }
 
 struct tm_error *tm_run_help(struct tm_session *s, const struct tm_args *args)

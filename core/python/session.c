@@ -146,7 +146,8 @@ static int screen_of(PyObject *host, int *terminal, long *width)
 /* LINE in UTF-8, as a new reference to bytes. */
 static PyObject *encoded(PyObject *line)
 {
-	PyObject *bytes = PyUnicode_AsEncodedString(line, "utf-8", "surrogateescape");
+	PyObject *bytes = PyUnicode_Check(line) ? PyUnicode_AsEncodedString(line, "utf-8", "surrogateescape")
+						: PyErr_Format(PyExc_TypeError, "a command line is a str, or a list of its words");
 	if (bytes && strlen(PyBytes_AsString(bytes)) != (size_t)PyBytes_Size(bytes)) {
 		PyErr_SetString(PyExc_ValueError, "a command line holds no NUL");
 		Py_CLEAR(bytes);
@@ -162,35 +163,79 @@ static bool busy(const struct session *s)
 	return s->run;
 }
 
-static PyObject *session_run(PyObject *self, PyObject *line)
+/* A line, or its words. All live as long as KEPT. */
+struct line {
+	PyObject *kept;
+	const char *text;   /* NULL: words */
+	const char **words;
+	Py_ssize_t nwords;
+};
+
+static bool line_words(struct line *l, PyObject *list)
+{
+	l->nwords = PyList_Size(list);
+	l->kept = PyList_New(l->nwords);
+	l->words = l->kept ? PyMem_Calloc((size_t)l->nwords + 1, sizeof *l->words) : NULL;
+	if (!l->words)
+		return PyErr_NoMemory(), false;
+	for (Py_ssize_t i = 0; i < l->nwords; i++) {
+		PyObject *bytes = encoded(PyList_GetItem(list, i));
+		if (!bytes || PyList_SetItem(l->kept, i, bytes) < 0)
+			return false;
+		l->words[i] = PyBytes_AsString(bytes);
+	}
+	return true;
+}
+
+static void line_free(struct line *l)
+{
+	PyMem_Free(l->words);
+	Py_XDECREF(l->kept);
+}
+
+static bool line_init(struct line *l, PyObject *given)
+{
+	*l = (struct line) { 0 };
+	if (PyList_Check(given) && line_words(l, given))
+		return true;
+	if (!PyList_Check(given) && (l->kept = encoded(given))) {
+		l->text = PyBytes_AsString(l->kept);
+		return true;
+	}
+	line_free(l);
+	return false;
+}
+
+static PyObject *session_run(PyObject *self, PyObject *given)
 {
 	struct session *s = of(self);
 	struct tm_module_state *st = tm_state_of(self);
 	struct tm_run run;
+	struct line line;
 	int terminal;
 	long width;
-	if (!st || !PyUnicode_Check(line))
-		return st ? PyErr_Format(PyExc_TypeError, "a command line is a str") : NULL;
-	PyObject *bytes = screen_of(s->host, &terminal, &width) < 0 ? NULL : encoded(line);
-	if (!bytes || busy(s)) {
-		Py_XDECREF(bytes);
+	if (!st || screen_of(s->host, &terminal, &width) < 0 || !line_init(&line, given))
+		return NULL;
+	if (busy(s)) {
+		line_free(&line);
 		return NULL;
 	}
 	s->run = &run; /* before the GIL is released */
 	if (tm_run_begin(&run, st, s->host) < 0) {
 		s->run = NULL;
-		Py_DECREF(bytes);
+		line_free(&line);
 		return NULL;
 	}
 	tm_session_screen(s->session, terminal, width > 0 && width < 1 << 16 ? (unsigned)width : 0);
-	struct tm_error *err = tm_session_run_line(s->session, PyBytes_AsString(bytes));
+	struct tm_error *err = line.text ? tm_session_run_line(s->session, line.text)
+					 : tm_session_run(s->session, (int)line.nwords, line.words);
 	if (!err && s->out.failed)
 		err = tm_error_nomem();
 	flush(s, true);
 	s->out.failed = false;
 	bool good = tm_run_end(&run, err, tm_raise_command);
 	s->run = NULL;
-	Py_DECREF(bytes);
+	line_free(&line);
 	if (!good)
 		return NULL;
 	Py_INCREF(Py_None);
@@ -201,7 +246,7 @@ static PyObject *session_complete(PyObject *self, PyObject *line)
 {
 	struct tm_module_state *st = tm_state_of(self);
 	struct tm_completion c;
-	PyObject *bytes = !st ? NULL : PyUnicode_Check(line) ? encoded(line) : PyErr_Format(PyExc_TypeError, "a command line is a str");
+	PyObject *bytes = st ? encoded(line) : NULL;
 	if (!bytes || busy(of(self))) {
 		Py_XDECREF(bytes);
 		return NULL;
@@ -260,8 +305,9 @@ static PyObject *session_settings(PyObject *self, PyObject *unused)
 
 static PyMethodDef methods[] = {
 	{ "run", session_run, METH_O,
-		"run(line)\n\nRuns one command, such as 'statistics --by filename'. What it prints goes to host.write(str). Raises tm.Error,\n"
-		"whose status is the exit status of the shell; KeyboardInterrupt; and what the host's functions raise." },
+		"run(line)\n\nRuns one command, such as 'statistics --by filename', or the list of its words. What it prints goes to\n"
+		"host.write(str). Raises tm.Error, whose status is the exit status of the shell; KeyboardInterrupt; and what the host's\n"
+		"functions raise." },
 	{ "complete", session_complete, METH_O,
 		"complete(line) -> (words, start, files, expression)\n\nWhat may stand at the end of LINE: whole WORDS for what begins at START;\n"
 		"FILES, EXPRESSION: also a file name, an expression of the host's language." },

@@ -219,31 +219,56 @@ static struct tm_search search_of(const struct target *t, const struct tm_search
 	return s;
 }
 
+static bool can_read(const struct target *t)
+{
+	return t->field[READ] && t->field[READ] != Py_None;
+}
+
 static struct tm_error *open_direct(struct tm_run *run, const struct target *t, const struct tm_search *s, struct tm_target **ret)
 {
 	if (t->core)
 		return tm_target_open_core(t->core, s, tm_run_poll(run), ret);
-	if (t->process)
+	if (t->process && (!can_read(t) || tm_process_is_ours(t->process)))
 		return tm_target_open_process(t->process, s, tm_run_poll(run), ret);
 	return tm_error_new(TM_ERR_UNSUPPORTED, "this target can be read through the debugger only: it is no core file or process of this machine");
 }
 
-/* What we would read by ourselves is what the host reads: compared where the program's headers lie. */
+static bool same_page(struct reader *r, struct tm_target *t, uint64_t addr)
+{
+	unsigned char ours[TM_PAGE], theirs[TM_PAGE];
+	addr &= ~(uint64_t)(TM_PAGE - 1);
+	size_t n = tm_memory_read(&t->memory, addr, ours, TM_PAGE);
+	return !n || (read_prefix(r, addr, theirs, n) == n && memcmp(ours, theirs, n) == 0);
+}
+
+/*
+ * What we would read by ourselves is what the host reads: compared where the program's headers lie, and in a few places of
+ * the writable memory, where another process or core of the same program differs.
+ */
 static bool same_bytes(struct reader *r, struct tm_target *t)
 {
-	enum { SAMPLE = 1024 };
-	unsigned char ours[SAMPLE], theirs[SAMPLE];
-	uint64_t at = r->phdr & ~(uint64_t)(SAMPLE - 1);
-	if (!r->phdr || !r->read || r->read == Py_None)
-		return true;
-	size_t n = tm_memory_read(&t->memory, at, ours, SAMPLE);
-	return !n || (read_prefix(r, at, theirs, n) == n && memcmp(ours, theirs, n) == 0);
+	enum { SAMPLES = 16 };
+	size_t writable = 0, nth = 0;
+	for (size_t i = 0; i < t->regions.n; i++)
+		writable += t->regions.items[i].prot & TM_WRITE && t->regions.items[i].there;
+	if (!same_page(r, t, t->phdr))
+		return false;
+	for (size_t i = 0; i < t->regions.n; i++)
+		if (t->regions.items[i].prot & TM_WRITE && t->regions.items[i].there && nth++ % (writable / SAMPLES + 1) == 0 &&
+		    !same_page(r, t, t->regions.items[i].start))
+			return false;
+	return true;
+}
+
+static struct tm_error *other_bytes(void)
+{
+	return tm_error_new(TM_ERR_UNSUPPORTED, "the debugger reads other bytes than we do by ourselves");
 }
 
 static struct tm_error *open_reader(struct tm_run *run, const struct target *t, struct reader *r, const struct tm_search *s,
 	struct tm_target **ret)
 {
-	if (!r->read || r->read == Py_None)
+	if (!can_read(t))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "this target cannot be read through the debugger");
 	struct tm_error *err;
 	if (!t->core) {
@@ -256,7 +281,7 @@ static struct tm_error *open_reader(struct tm_run *run, const struct target *t, 
 	err = tm_target_open_core(t->core, s, tm_run_poll(run), &map);
 	if (err)
 		return err;
-	err = tm_target_open_through(&reader_ops, r, map, ret);
+	err = same_bytes(r, map) ? tm_target_open_through(&reader_ops, r, map, ret) : other_bytes();
 	tm_target_close(map);
 	return err;
 }
@@ -280,14 +305,14 @@ struct tm_error *tm_target_open(struct tm_run *run, PyObject *object, const stru
 	*r = (struct reader) { .run = run, .read = t->field[READ], .phdr = t->phdr };
 	if (road != TM_ROAD_DEBUGGER && (road == TM_ROAD_DIRECT || t->core || t->process)) {
 		err = open_direct(run, t, &s, ret);
-		if (!err && same_bytes(r, *ret))
+		if (!err && (!can_read(t) || same_bytes(r, *ret)))
 			return NULL;
 		if (!err) {
 			tm_target_close(*ret);
 			*ret = NULL;
-			err = tm_error_new(TM_ERR_UNSUPPORTED, "the debugger reads other bytes than we do by ourselves");
+			err = other_bytes();
 		}
-		if (road == TM_ROAD_DIRECT || r->read == Py_None || tm_error_code(err) == TM_ERR_INTERRUPTED)
+		if (road == TM_ROAD_DIRECT || !can_read(t) || tm_error_code(err) == TM_ERR_INTERRUPTED)
 			return err;
 		tm_error_free(err);
 	}
@@ -326,9 +351,10 @@ static PyType_Slot slots[] = {
 		     "How to read something that is stopped; a description that is opened for each command.\n\n"
 		     "READ is called as read(address, length) and returns the readable prefix as bytes or a byte memoryview, None for\n"
 		     "nothing; what it raises ends the command. CORE is the path of an ELF core file, PROCESS the number of a process of\n"
-		     "this machine: then the bytes are read without READ where both give the same. WORD is the size of a pointer in bytes,\n"
-		     "PHDR the address AT_PHDR of the auxiliary vector. EXE, SYSROOT and DEBUG_DIRS say where files are; FILES are pairs\n"
-		     "(build-id in hexadecimal, path) of files that are known already. RUNNING: not all of it stands still, and answers say so." },
+		     "this machine: then the bytes are read without READ where both give the same and, of a process, where this one or a\n"
+		     "child of it is its tracer. WORD is the size of a pointer in bytes, PHDR the address AT_PHDR of the auxiliary vector.\n"
+		     "EXE, SYSROOT and DEBUG_DIRS say where files are; FILES are pairs (build-id in hexadecimal, path) of files that are\n"
+		     "known already. RUNNING: not all of it stands still, and answers say so." },
 	{ Py_tp_new, target_new },
 	{ Py_tp_traverse, target_traverse },
 	{ Py_tp_clear, target_clear },

@@ -304,6 +304,16 @@ static struct tm_error *set_stopped_by(struct tm_target *t, const char *fmt, lon
 	return NULL;
 }
 
+static bool is_us(long tracer)
+{
+	return tracer > 0 && (tracer == getpid() || status_field((int)tracer, "PPid") == getpid());
+}
+
+bool tm_process_is_ours(int pid)
+{
+	return is_us(status_field(pid, "TracerPid"));
+}
+
 static struct tm_error *stop(struct tm_target *t)
 {
 	struct live *l = t->impl;
@@ -318,7 +328,7 @@ static struct tm_error *stop(struct tm_target *t)
 			"or read it running with --no-stop",
 			l->pid, tracer);
 	if (tracer > 0)
-		err = tracer == getpid() ? set_stopped_by(t, "the debugger", 0) : set_stopped_by(t, "its tracer, process %ld", tracer);
+		err = is_us(tracer) ? set_stopped_by(t, "the debugger", 0) : set_stopped_by(t, "its tracer, process %ld", tracer);
 	else
 		do { /* until a pass over the list finds no thread that an earlier one did not */
 			news = false;

@@ -2,6 +2,7 @@
 
     ```sh-session       "$ COMMAND", then what it prints; all in one shell
     ```gdb-session      "$ COMMAND" starts GDB; then "(gdb) COMMAND" or ">LINE", and what GDB prints
+    ```lldb-session     "$ COMMAND" starts LLDB; then "(lldb) COMMAND", and what LLDB prints
     ```python-session   ">>> STATEMENT" ("... LINE"), then what it prints; the module tm is there
     ```sh               commands alone, a line each: all must succeed
     ```KIND NAME        the text of a file NAME, which later blocks use
@@ -15,8 +16,8 @@ traces, for a block in the core file "core", and for a free port; "core" is ther
 import re
 from dataclasses import dataclass
 
-SESSIONS = {"sh-session": ("$ ", "> "), "gdb-session": ("(gdb) ", ">"), "python-session": (">>> ", "... ")}
-COMMANDS = re.compile(r"\$ |\(gdb\) |(?:\w+=\S* )*(?:(?:/usr/bin/|build/bin/)?(?:tm|gdb|gdbserver|gcore|python3)|sh|cmake|pip|cp|rm)\s")
+SESSIONS = {"sh-session": ("$ ", "> "), "gdb-session": ("(gdb) ", ">"), "lldb-session": ("(lldb) ", "\0"), "python-session": (">>> ", "... ")}
+COMMANDS = re.compile(r"\$ |\(gdb\) |\(lldb\) |(?:\w+=\S* )*(?:(?:/usr/bin/|build/bin/)?(?:tm|lldb|gdb|gdbserver|gcore|python3)|sh|cmake|pip|cp|rm)\s")
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Block:
         first, more = SESSIONS[self.kind]
         steps = []
         for line in self.lines:
-            start = first if steps or self.kind != "gdb-session" else "$ "
+            start = first if steps or self.kind not in ("gdb-session", "lldb-session") else "$ "
             if (line + " ").startswith(start):
                 steps.append(([line[len(start):]], []))
             elif steps and (line + " ").startswith(more):

@@ -25,17 +25,31 @@ for statement in sys.stdin.read().split("\\1"):
 """
 
 
+LLDBS = pathlib.Path(__file__).resolve().parents[2] / "fixtures" / "lldbs.sh"
+
+
+def newest_lldb():
+    """Of those that are at hand; None: there is none."""
+    done = subprocess.run(["sh", str(LLDBS)], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    rows = [line.split("\t")[:2] for line in done.stdout.splitlines()]
+    return max(rows, key=lambda row: [int(part) for part in row[0].split(".")])[1] if rows else None
+
+
 class World:
     def __init__(self, tm, build, folder):
         self.folder = folder
         (folder / "home").mkdir()
+        (folder / "bin").mkdir()
+        lldb = newest_lldb()
+        if lldb:
+            (folder / "bin" / "lldb").symlink_to(lldb)
         self.process = sources.Python(sources.TRACING, folder)
         self.process.__enter__()
         with sources.Python(sources.TRACING, folder) as other:
             os.rename(other.core(), folder / "core")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "TM_"))}
         self.environment = {**kept, "HOME": str(folder / "home"), "TERM": "dumb", "LC_ALL": "C.UTF-8", "COLUMNS": "120",
-                            "PATH": "%s:/usr/bin:/bin" % pathlib.Path(tm).resolve().parent,
+                            "PATH": "%s:%s:/usr/bin:/bin" % (pathlib.Path(tm).resolve().parent, folder / "bin"),
                             "PYTHONDONTWRITEBYTECODE": "1", "DEBUGINFOD_URLS": ""}
         self.module = str(pathlib.Path(build).resolve() / "python")
         block = json.loads(self.sh("tm traces core -n 1 --json"))["rows"][0]
@@ -87,6 +101,22 @@ class World:
                 printed.append(text)
         finally:
             gdb.close(force=True)
+        return [shown(text) for text in printed]
+
+
+    def lldb_session(self, commands):
+        """Typed at a terminal, too, with a prompt that nothing else prints, and waiting for what a process does."""
+        (program,), *commands = commands
+        lldb = pexpect.spawn("sh", ["-c", "exec " + self.meant(program)], cwd=str(self.folder), env=self.environment, timeout=LIMIT,
+                             dimensions=(10000, 250), encoding="utf-8", codec_errors="replace", echo=False)
+        printed = []
+        try:
+            for command in ["script lldb.debugger.SetAsync(False); lldb.debugger.SetPrompt(chr(1))"], *commands:
+                lldb.sendline(self.meant(command[0]))
+                lldb.expect_exact(MARK)
+                printed.append(lldb.before.split("\n", 1)[-1] if printed else lldb.before)
+        finally:
+            lldb.close(force=True)
         return [shown(text) for text in printed]
 
 

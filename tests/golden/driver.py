@@ -70,11 +70,33 @@ def in_gdb(orders):
         yield text, int(gdb.convenience_variable("_tm_status")), message
 
 
+def in_lldb(orders):
+    """What LLDB's own parser refuses, in its own words, the session refuses, too; its words are compared."""
+    import lldb
+    import tm
+    debugger = lldb.SBDebugger.FindDebuggerWithID(max(tm.lldb))
+    host, session = tm.lldb[debugger.GetID()]
+    for line in orders["lines"]:
+        result, host.status, message = lldb.SBCommandReturnObject(), None, ""
+        debugger.GetCommandInterpreter().HandleCommand("tm " + line, lldb.SBExecutionContext(debugger.GetSelectedTarget()), result)
+        status = host.status
+        if status is None:
+            status = "accepted by LLDB alone" if result.Succeeded() else "refused by LLDB alone"
+            try:
+                session.run(line)
+            except tm.Error as error:
+                status, message = error.status, str(error)
+        elif not result.Succeeded():
+            message = result.GetError()[len("error: "):-1]
+        host.text = []
+        yield result.GetOutput() or "", status, message
+
+
 with open(os.environ["GOLDEN_ORDERS"]) as file:
     orders = json.load(file)
 if orders["front"] == "module":
     sys.path.insert(0, os.path.join(os.environ["TM_BUILD"], "python"))
     import tm
-found = list({"module": in_module, "gdb": in_gdb}[orders["front"]](orders))
+found = list({"module": in_module, "gdb": in_gdb, "lldb": in_lldb}[orders["front"]](orders))
 with open(orders["answers"], "w") as file:
     json.dump(found, file)

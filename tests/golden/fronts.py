@@ -92,6 +92,31 @@ class Gdb(Driven):
                 "-x", str(ROOT / "gdb" / "tm_gdb.py"), "-x", str(HERE / "driver.py")]
 
 
+class Lldb(Driven):
+    """The plugin in an LLDB; a class of its own for each of them."""
+
+    name = "lldb"
+    program = None
+
+    @staticmethod
+    def missing():
+        return Module.missing()
+
+    def command(self, present):
+        where = [] if not self.present else ["-p", present] if present.isdigit() else ["-c", present]
+        return [self.program, "-x", "-b", "-O", "command script import '%s'" % (ROOT / "lldb" / "tm_lldb.py"), *where,
+                "-o", "command script import '%s'" % (HERE / "driver.py")]
+
+
+def lldbs():
+    """What fixtures/lldbs.sh finds here: two front ends each."""
+    done = subprocess.run(["sh", str(ROOT / "fixtures" / "lldbs.sh")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    for line in done.stdout.splitlines():
+        version, program = line.split("\t")[:2]
+        for end, present in ("", False), ("-present", True):
+            yield "lldb-%s%s" % (version, end), type("Lldb", (Lldb,), {"program": program, "present": present})
+
+
 class ModulePresent(Module):
     """A host that lends a target."""
 
@@ -104,4 +129,4 @@ class GdbPresent(Gdb):
     present = True
 
 
-FRONTS = {"shell": Shell, "module": Module, "module-present": ModulePresent, "gdb": Gdb, "gdb-present": GdbPresent}
+FRONTS = {"shell": Shell, "module": Module, "module-present": ModulePresent, "gdb": Gdb, "gdb-present": GdbPresent, **dict(lldbs())}

@@ -14,7 +14,7 @@ from truths import escaped
 HERE = pathlib.Path(__file__).resolve().parent
 RECORDED = HERE.parent.parent / "fixtures" / "recorded"
 CASES = [Case(path) for path in sorted((HERE / "cases").glob("*.txt"))]
-COMMA = ("shell", "module", "gdb")  # the front ends that also run under a comma locale
+COMMA = ("shell", "module", "gdb", *(name for name in fronts.FRONTS if name.startswith("lldb") and "present" not in name))  # the front ends that also run under a comma locale
 QUICK = ("shell", "module", "gdb-present")
 
 
