@@ -31,8 +31,10 @@ if [ -n "$missing" ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-# Interpreters of other Debian releases, kept in the user's cache folder; what the mirror refuses is skipped by name.
+# Interpreters of other Debian releases and several LLDBs, kept in the user's cache folder; what the mirror refuses is skipped by
+# name.
 [ "$mode" = quick ] || sh fixtures/pythons.sh --fetch >/dev/null
+case $mode in normal) sh fixtures/lldbs.sh --fetch >/dev/null ;; long) sh fixtures/lldbs.sh --fetch --newest >/dev/null ;; esac
 
 werror=OFF
 [ "${CI:-}" = true ] && werror=ON

@@ -23,7 +23,7 @@ from target import Target, Unavailable
 
 FORMATS = ["text", "table", "json", "csv"]
 READERS = ["compare", "dump", "filter", "snapshot", "statistics", "status", "traceback", "traces"]
-COMMANDS = sorted([*READERS, "config", "drop", "gdb", "help", "list", "load", "version"])
+COMMANDS = sorted([*READERS, "config", "drop", "gdb", "help", "list", "lldb", "load", "version"])
 VIEWS = [
     ["status"], ["statistics", "-n", "0"], ["statistics", "-n", "0", "--by", "filename"],
     ["statistics", "-n", "0", "--by", "traceback"], ["statistics", "-n", "0", "--cumulative"],
