@@ -191,10 +191,10 @@ static size_t read_prefix(void *ctx, uint64_t addr, void *buf, size_t len)
 		done += got;
 		if (got == want)
 			most = most < len / 2 ? most * 2 : len;
-		else if (want <= edge)
+		else if (!got && want <= edge)
 			break;
-		else
-			most = TM_PAGE - (addr + done) % TM_PAGE;
+		else if (!got) /* a short answer is no end: more is asked for from there on */
+			most = edge;
 	}
 	return done;
 }

@@ -96,7 +96,8 @@ class Core:
 
 
 def bytes_of_tables(core, tables, old):
-    """Offsets of all bytes that the tables are made of, and of the pointers from blocks to their tracebacks.
+    """Offsets of all bytes that the tables are made of, and of the pointers to blocks and from them to their tracebacks: what
+    leads to another one of those, of the same size, contradicts nothing.
 
     Up to 3.8 (OLD) a trace lies in its entry, since then the entry points at it.
     """
@@ -119,6 +120,8 @@ def bytes_of_tables(core, tables, old):
                     add(traceback - 8, 16)
                     # Without a domain in the key an old entry is a word shorter.
                     leads.update(range(core.offset(traceback) - 8 * old, core.offset(traceback) + 8))
+                    if not old:
+                        leads.update(range(core.offset(entry + 24), core.offset(entry + 32)))
                 elif name == "tracebacks":
                     add(core.word(entry + 16), 64)
                 elif name == "filenames":

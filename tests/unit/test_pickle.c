@@ -298,6 +298,7 @@ static void pickles_are_known_by_their_first_bytes(void **state)
 	assert_false(tm_pickle_is("\x7f" "ELF", 4));
 }
 
+enum { SOON = 20 }; /* seconds: a tenth of one, but for sanitizers, valgrind and what else the machine does; endless is longer */
 static double seconds(void)
 {
 	struct timespec t;
@@ -327,7 +328,7 @@ static void endless_files_are_refused_soon(void **state)
 			p[k] = part.p[(k - before.n) % part.n];
 		double begin = seconds();
 		struct tm_error *err = tm_snapshot_parse_pickle(p, LEN, "x", NULL, &s);
-		assert_true(seconds() - begin < 1);
+		assert_true(seconds() - begin < SOON);
 		assert_non_null(err);
 		assert_null(strchr(tm_error_message(err), '\n'));
 		tm_error_free(err);
@@ -366,7 +367,7 @@ static void nothing_takes_the_square_of_the_file(void **state)
 	struct tm_snapshot *s = NULL;
 	double begin = seconds();
 	ok(tm_snapshot_parse_pickle(p, n, "x", NULL, &s));
-	assert_true(seconds() - begin < 1);
+	assert_true(seconds() - begin < SOON);
 	assert_int_equal(s->ntraces, BLOCKS + 1);
 	assert_int_equal(s->ntracebacks, BLOCKS);
 	assert_int_equal(s->nframes, FRAMES_IN_IT + 1);

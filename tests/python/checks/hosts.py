@@ -87,7 +87,7 @@ def check_what_they_raise():
             else:
                 raise AssertionError("%r got lost" % error)
             del host.write, host.target, host.poll, host.where
-            host.text = ""
+            host.text, host.reader = "", read
             session.run(LINE)  # and the session is as before
             assert host.text == GOOD
 
