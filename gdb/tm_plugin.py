@@ -1,4 +1,4 @@
-"""The GDB plugin of tm: tm_gdb.py loads it. Glue only: what the commands do is in the module tm."""
+"""tm in GDB, loaded by tm_gdb.py. Glue only: what the commands do is in the module tm."""
 
 import glob
 import os
@@ -292,20 +292,8 @@ def register():
         type("Tm", (Function,), {"__doc__": doc + "\n\nUsage: $%s ()" % name})(name, get)
 
 
-def load():
-    """Once: when it is sourced again, the first one stays, with its snapshots."""
-    global tm, host, session
-    if session:
-        return
-    try:
-        tm = import_module()
-    except ImportError as error:
-        gdb.write("tm: %s\n" % error, gdb.STDERR)
-        return
-    host = Host()
-    session = tm.gdb = tm.Session(host)
-    tm.bind(host)
-    register()
-
-
-session = None
+tm = import_module()
+host = Host()
+session = tm.gdb = tm.Session(host)
+tm.bind(host)
+register()

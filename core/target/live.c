@@ -322,7 +322,7 @@ static struct tm_error *stop(struct tm_target *t)
 	struct tm_error *err = each_thread(t, is_stopped, &running);
 	if (err)
 		return err;
-	if (tracer > 0 && running)
+	if (tracer > 0 && (running || (tracer != getpid() && !t->still))) /* a tracer stops it for moments, too */
 		return tm_error_new(TM_ERR_OS,
 			"process %d runs under process %ld (a debugger or strace): stop it there first, "
 			"or read it running with --no-stop",

@@ -165,10 +165,20 @@ for number in range(1, 30):
 """
 
 
-def test_a_breakpoint_condition(any_gdb):
-    answers = any_gdb.ask(["set breakpoint pending on", "break ctermid if $_tm_traced() > 1000000", "run", "output $_tm_traced()"],
-                          "--args", PYTHON, "-S", "-c", GROWING)
-    assert 1000000 < int(str(answers[3])) < 1100000
+THREADS = """
+import threading, time
+for _ in range(3):
+    threading.Thread(target=lambda: [time.sleep(0.0001) for _ in iter(int, 1)], daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("before", ["", THREADS], ids=["alone", "threads"])
+def test_a_breakpoint_condition(any_gdb, before):
+    """While it is tested, the other threads run on."""
+    answers = any_gdb.ask(["set breakpoint pending on", "break ctermid if $_tm_traced() > 1000000", "run", "output $_tm_traced()", "tm status --json"],
+                          "--args", PYTHON, "-S", "-c", before + GROWING)
+    assert 1000000 < int(str(answers[3])) < 1300000
+    assert answers[4].json()["complete"] and answers[4].json()["stopped_by"] == "the debugger"
 
 
 def test_the_status_is_left_in_a_variable(any_gdb, core):

@@ -134,38 +134,43 @@ def test_sourced_twice_the_snapshots_stay(any_gdb, core):
     assert answers[3].out == ""
 
 
+def test_the_user_s_names_are_the_user_s(any_gdb, core):
+    names = "tm host session run told stands file_names Host Command Setting core_path is_ours reported load_tm_plugin"
+    answers = any_gdb.ask(["python print([n for n in '%s'.split() if n in globals()])" % names, "core-file %s" % core,
+                           "python " + " = ".join(names.split()) + " = None", "tm status --json", "set tm limit 2", "complete tm status /tm",
+                           "tm traceback 1"])
+    assert str(answers[0]) == "[]\n" and answers[3].json()["tracing"] is True
+    assert answers[5].error is None
+    answers[6].refused("no traced block")
+
+
 def test_a_wrong_build_folder_is_one_sentence(any_gdb, tmp_path):
     done = any_gdb.batch("-ix", PLUGIN, plugin=False, environment={"TM_BUILD": str(tmp_path)})
     assert done.stderr.strip().count("\n") == 0 and str(tmp_path) in done.stderr and "TM_BUILD" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_it_leaves_the_user_s_names_alone(any_gdb, core):
-    done = any_gdb.batch("-c", core, "-ex", "python session = run = host = register = 1", "-ex", "source %s" % PLUGIN,
-                         "-ex", "tm statistics -n 1", "-ex", "python print(session, run, host, register)")
-    assert done.stdout.endswith("\n1 1 1 1\n") and "count=" in done.stdout and "Python" not in done.stderr
-
-
 def test_it_finds_the_build_tree_by_itself(any_gdb, tmp_path):
     """From the source tree, through the link in the build folder, and as it is installed."""
     build = any_gdb.environment["TM_BUILD"]
     installed = tmp_path / "lib" / "tm"
-    (installed / "python").mkdir(parents=True)
-    shutil.copytree(os.path.dirname(PLUGIN), installed / "gdb", ignore=shutil.ignore_patterns("__pycache__"))
+    (installed / "gdb").mkdir(parents=True)
+    (installed / "python").mkdir()
+    for name in ("tm_gdb.py", "tm_plugin.py"):
+        shutil.copy(PLUGIN.with_name(name), installed / "gdb")
     shutil.copy(os.path.join(build, "python", "tm.abi3.so"), installed / "python")
     places = [os.path.join(build, "gdb", "tm_gdb.py"), installed / "gdb" / "tm_gdb.py"]
     if os.path.samefile(build, ROOT / "build"):
-        places.append(PLUGIN)
+        places += [PLUGIN, ROOT / "build" / ".." / "gdb" / "tm_gdb.py"]
     for place in places:
         done = any_gdb.batch("-ix", place, "-ex", "python import tm; print(tm.__file__)", plugin=False, environment={"TM_BUILD": ""})
         expected = installed if str(place).startswith(str(tmp_path)) else build
         assert os.path.samefile(done.stdout.strip(), os.path.join(expected, "python", "tm.abi3.so")), done.stderr
 
 
-def test_the_shell_starts_it(tm_path, core, tracing):
+def test_the_shell_starts_it(tm_path, core, tracing, tmp_path):
     """tm gdb, with no init file touched."""
-    gdb = Gdb("gdb")
-    environment = gdb.settings({"TM_BUILD": ""})
+    environment = Gdb("gdb").settings({"TM_BUILD": "", "HOME": str(tmp_path)})  # without the user's own init file
     for operands in ([core], [PYTHON, core], [str(tracing.pid)]):
         done = subprocess.run([tm_path, "gdb", *operands], input="tm status\nquit\ny\n", env=environment, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, timeout=60)

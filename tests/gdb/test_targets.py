@@ -136,7 +136,7 @@ PLAIN = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX,-AVX512F,-AVX512VL,-ERMS
 def test_a_recording_is_read_through_gdb(any_gdb):
     """In a replay memory is not what the process holds now: only GDB knows it. The number of entries is a table's first word."""
     if any_gdb.name.startswith("gdb-18"):
-        pytest.skip("GDB 18 ends with an internal error when it replays what its user wrote, with or without tm")
+        pytest.skip("GDB 18 ends with an internal error of its own in a replay, with or without tm")
     program = ["--args", PYTHON, "-S", "-c", GROWING]
     table = re.search(r"traces at (0x[0-9a-f]+)", str(any_gdb.ask([*STOP, "run", "tm status"], *program, environment=PLAIN)[3])).group(1)
     steps = [*STOP, "run", "record full", "stepi 20", "set {long}%s += 1" % table, "stepi", TRACES, TRACES + " --read direct",
