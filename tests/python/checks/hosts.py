@@ -408,6 +408,19 @@ def check_completion():
     assert "mine" in session.complete("statistics m")[0]
 
 
+def check_words():
+    """A line that somebody has split already."""
+    host = Host()
+    session = tm.Session(host)
+    session.run(["statistics"])
+    assert host.text == GOOD
+    for words in [["statistics", 1]], ["statistics", None], ("statistics",), 5, None:
+        assert isinstance(raises(TypeError, session.run, words), TypeError)
+    raises(ValueError, session.run, ["statistics\0"])
+    raises(tm.Error, session.run, ["statistics", "a file\n with 'any' name"])
+    session.run([])
+
+
 def check_tables():
     names = [row["name"] for row in tm.commands()]
     assert names == sorted(names) and "statistics" in names and len(names) == len(set(names))
