@@ -27,14 +27,14 @@ static void put_growth(struct tm_text *t, const struct tm_held *before, const st
 	tm_text_printf(t, " since %s)", before->name);
 }
 
-/* One line about what was done. */
+/* One line about what was done, and so can no longer be interrupted. */
 static struct tm_error *say(struct tm_session *s, const struct tm_snapshot *snap, struct tm_text *t)
 {
 	static const struct tm_column none[1];
 	struct tm_report r = { .snapshot = snap, .heading = tm_text_str(t), .columns = none };
 	struct tm_error *err = tm_text_error(t);
 	if (!err)
-		err = tm_render(&r, &(struct tm_render_options) { .format = TM_FORMAT_TABLE }, &s->front.out, &s->front.poll);
+		err = tm_render(&r, &(struct tm_render_options) { .format = TM_FORMAT_TABLE }, &s->front.out, NULL);
 	tm_text_free(t);
 	return err;
 }
