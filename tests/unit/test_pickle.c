@@ -337,7 +337,9 @@ static void endless_files_are_refused_soon(void **state)
 	struct rusage used;
 	getrusage(RUSAGE_SELF, &used);
 #ifndef __SANITIZE_ADDRESS__
-	assert_in_range(used.ru_maxrss, 1, 64 << 10); /* KiB */
+	const char *preloaded = getenv("LD_PRELOAD");
+	if (!preloaded || !strstr(preloaded, "vgpreload")) /* valgrind keeps far more for itself */
+		assert_in_range(used.ru_maxrss, 1, 64 << 10); /* KiB */
 #endif
 }
 
