@@ -15,6 +15,9 @@ ELSEWHERE = {
     "sh fixtures/demo.sh": "the demo: a way to see tm work that installs and builds",
     "sh tests/run.sh": "the run that this test is a part of",
     "python3 tests/bench/bench.py": "measures for a long time: TM_LONG",
+    "python3 tests/bench/module.py": "measures for a long time: TM_LONG",
+    "python3 tests/bench/files.py": "measures for a long time: TM_LONG",
+    "python3 tests/bench/gdb.py": "measures for a long time: TM_LONG",
 }
 
 
