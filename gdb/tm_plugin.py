@@ -77,7 +77,8 @@ class Host:
         return tm.Target(
             lambda address, length: self.read(inferior, address, length),
             core=core_path(inferior) if kind == "core" else None,
-            process=inferior.pid if kind == "native" and not moving and is_ours(inferior.pid) else 0,
+            # Not while a recording is shown: memory is then as it was.
+            process=inferior.pid if kind == "native" and not moving and gdb.current_recording() is None else 0,
             running=moving,
             word=gdb.lookup_type("void").pointer().sizeof,
             big=int(gdb.Value(b"\1\0\0\0", gdb.lookup_type("int"))) != 1,
@@ -158,16 +159,6 @@ def core_path(inferior):
         except OSError:
             continue
     return path
-
-
-def is_ours(pid):
-    """A process of this machine that GDB itself traces and shows as it is now (not out of a recording)."""
-    try:
-        with open("/proc/%d/status" % pid) as status:
-            tracer = re.search(r"^TracerPid:\s*(\d+)", status.read(), re.MULTILINE)
-        return bool(tracer) and int(tracer.group(1)) == os.getpid() and gdb.current_recording() is None
-    except OSError:
-        return False
 
 
 def run(line):

@@ -159,13 +159,16 @@ def is_core_file(path):
 
 
 def program_headers(target, process, word):
-    """AT_PHDR, out of the program's ELF header."""
+    """AT_PHDR, out of the program's ELF header. A process that LLDB calls stopped for a moment after it let it go is told by it, too."""
     header = target.FindModule(target.GetExecutable()).GetObjectFileHeaderAddress().GetLoadAddress(target)
     if header == lldb.LLDB_INVALID_ADDRESS:
         return 0
-    error = lldb.SBError()
-    offset = process.ReadUnsignedFromMemory(header + (32 if word == 8 else 28), word, error)
-    return header + offset if error.Success() else 0
+    data = process.ReadMemory(header, 4096, lldb.SBError())  # more than LLDB keeps a copy of
+    if not data and process.GetPluginName() not in POST_MORTEM:
+        raise tm.Error("no process and no core: the process does not answer LLDB any more (detached?)")
+    at = 32 if word == 8 else 28
+    order = "big" if target.GetByteOrder() == lldb.eByteOrderBig else "little"
+    return header + int.from_bytes(data[at:at + word], order) if data and len(data) >= at + word else 0
 
 
 class Command:

@@ -28,7 +28,7 @@ const struct tm_command tm_commands[] = {
 			"Patterns are fnmatch's: *, ?, [seq], [!seq]; PAT:LINE asks for that line, too. Every command with a SOURCE has these\n"
 			"options. It is kept in the session or written with -o, as by 'tm snapshot'.\n" SOURCE_HELP,
 		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_FILTER | TM_GROUP_OUTPUT | TM_GROUP_NAME, .word = TM_WORD_SOURCE,
-		.most_operands = 1, .run = tm_run_filter, .example = "tm filter core --exclude '*/importlib/*' -o mine.tm" },
+		.most_operands = 1, .run = tm_run_snapshot, .example = "tm filter core --exclude '*/importlib/*' -o mine.tm" },
 	{ .name = "gdb", .operands = "[PID | CORE | EXE CORE]", .summary = "Start GDB with these commands in it.",
 		.help = "A CORE's program is found by itself where its build-id agrees. GDB's own settings and init files are left as\n"
 			"they are; TM_GDB names another gdb.",

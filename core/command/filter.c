@@ -1,4 +1,4 @@
-/* The filters of a command line, and tm filter. */
+/* The filters of a command line. They are applied where a source is read, so tm filter is tm snapshot. */
 #include "args.h"
 #include "tm/filter.h"
 
@@ -48,10 +48,4 @@ struct tm_error *tm_args_filter(struct tm_session *s, const struct tm_args *args
 	tm_snapshot_unref(*snapshot);
 	*snapshot = passed;
 	return NULL;
-}
-
-/* The filters are applied where a source is read: what is left is a snapshot. */
-struct tm_error *tm_run_filter(struct tm_session *s, const struct tm_args *args)
-{
-	return tm_run_snapshot(s, args);
 }

@@ -9,18 +9,12 @@ struct host {
 	void *ctx;
 };
 
-static bool symbol(struct tm_target *t, const char *name, uint64_t *ret)
-{
-	struct host *h = t->impl;
-	return h->ops->symbol && h->ops->symbol(h->ctx, name, ret);
-}
-
 static void close_host(struct tm_target *t)
 {
 	free(t->impl);
 }
 
-static const struct tm_target_ops ops = { .symbol = symbol, .close = close_host };
+static const struct tm_target_ops ops = { .close = close_host };
 
 static struct tm_error *new_host(enum tm_kind kind, const char *name, const struct tm_host_ops *host_ops, void *ctx, unsigned word,
 	bool big, int pid, const struct tm_search *search, struct tm_poll poll, struct tm_target **ret)

@@ -76,7 +76,6 @@ struct tm_target {
 		struct tm_error *(*stop)(struct tm_target *t);	/* optional */
 		struct tm_error *(*resume)(struct tm_target *t); /* optional */
 		int (*open_file)(struct tm_target *t, const struct tm_module *m); /* optional: fd or -1 */
-		bool (*symbol)(struct tm_target *t, const char *name, uint64_t *ret); /* optional, a second opinion */
 		struct tm_error *(*check)(struct tm_target *t); /* optional: is the source still what it was? */
 		void (*close)(struct tm_target *t);
 	} *ops;
@@ -113,8 +112,6 @@ struct tm_host_ops {
 	size_t (*read)(void *host, uint64_t addr, void *buf, size_t len);
 	/* Calls tm_target_add_region for each mapping it knows; optional. */
 	struct tm_error *(*regions)(void *host, struct tm_target *t);
-	/* The address of a symbol; optional, a second opinion only. */
-	bool (*symbol)(void *host, const char *name, uint64_t *ret);
 	/* AT_PHDR of the auxiliary vector, 0 when unknown; optional. */
 	uint64_t (*phdr)(void *host);
 };
