@@ -7,6 +7,7 @@ import sys
 import time
 
 import gdb
+import tm_control
 
 
 def import_module():
@@ -25,10 +26,11 @@ def import_module():
                       % " or ".join(map(os.path.normpath, places)))
 
 
-class Host:
+class Host(tm_control.Hands):
     """What GDB lends: its target, its expressions, its screen."""
 
     def __init__(self):
+        super().__init__(tm)
         self.started = float("inf")  # when the command began that runs; functions of the module show no progress
         self.shown = False
 

@@ -20,6 +20,8 @@ enum tm_option_group {
 	TM_GROUP_DUMP = 4096,
 	TM_GROUP_SETUP = 8192, /* commands that put a debugger's plugin in place */
 	TM_GROUP_AUTO_LOAD = 16384, /* ... so that some programs bring it */
+	TM_GROUP_CONTROL = 32768, /* commands that let the target run */
+	TM_GROUP_PROCESS = 65536, /* commands that mean a process */
 };
 
 enum { TM_MOST_STRINGS = 32 };
@@ -61,6 +63,7 @@ struct tm_args {
 	const char *name;
 	unsigned dump_as; /* enum tm_dump */
 	const char *for_python;
+	uint64_t timeout; /* seconds */
 	struct tm_setup setup;
 };
 
@@ -138,6 +141,7 @@ struct tm_error *tm_run_statistics(struct tm_session *s, const struct tm_args *a
 struct tm_error *tm_run_traces(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_traceback(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_compare(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_control(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_config(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_drop(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_dump(struct tm_session *s, const struct tm_args *args);

@@ -5,7 +5,15 @@
 	"SOURCE is a snapshot of this session, an ELF core file, a process (its PID) or a snapshot file, tm's or tracemalloc's;\n" \
 	"files may be compressed and are told apart by their content. In a debugger no SOURCE means the present target."
 
+#define CONTROL_HELP                                                                                          \
+	"This is the one place where anything runs in the target: from 3.14 on a script that the process runs by itself (PEP 768, unless it\n" \
+	"has switched that off), before that a pending call in its main thread, or a call there while it waits in a system call. Where none of\n" \
+	"these is safe, nothing is done. In the shell -p names the process, and a Python before 3.14 needs an installed GDB or LLDB.\n"
+#define CONTROL_GROUPS TM_GROUP_ALL | TM_GROUP_PROCESS | TM_GROUP_CONTROL
+
 const struct tm_command tm_commands[] = {
+	{ .name = "clear-traces", .operands = "", .summary = "Make the process forget all traces, and trace on (tracemalloc.clear_traces).",
+		.help = CONTROL_HELP, .groups = CONTROL_GROUPS, .run = tm_run_control, .example = "tm clear-traces -p 1234" },
 	{ .name = "compare", .alias = "diff", .operands = "[OLD [NEW]]",
 		.summary = "Show what grew and what shrank between two snapshots (Snapshot.compare_to).",
 		.help = "OLD and NEW are SOURCEs. Without them: the last two snapshots of this session; with OLD alone: it against the\n"
@@ -55,11 +63,16 @@ const struct tm_command tm_commands[] = {
 			"with gzip, xz or zstd.",
 		.groups = TM_GROUP_ALL | TM_GROUP_NAME | TM_GROUP_FILTER, .word = TM_WORD_FILE, .most_operands = 1, .run = tm_run_load,
 		.example = "tm load night.pickle --name night" },
+	{ .name = "reset-peak", .operands = "", .summary = "Set the peak to what is traced now (tracemalloc.reset_peak).", .help = CONTROL_HELP,
+		.groups = CONTROL_GROUPS, .run = tm_run_control, .example = "tm reset-peak -p 1234" },
 	{ .name = "snapshot", .operands = "[SOURCE]", .summary = "Keep all traces, in this session or in a file (take_snapshot).",
 		.help = "Without -o it is kept in the session under its number or --name; the shell keeps nothing and needs -o. The file\n"
 			"is tm's own format: it opens at once whatever its size, and every command takes it as SOURCE.\n" SOURCE_HELP,
 		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_FILTER | TM_GROUP_OUTPUT | TM_GROUP_NAME, .word = TM_WORD_SOURCE, .most_operands = 1, .run = tm_run_snapshot,
 		.example = "tm snapshot core -o night.tm" },
+	{ .name = "start", .operands = "[NFRAME]", .summary = "Make the process trace from now on (tracemalloc.start).",
+		.help = "NFRAME is the most frames that a traceback keeps (1). Blocks that are there already have no traces.\n" CONTROL_HELP,
+		.groups = CONTROL_GROUPS, .most_operands = 1, .run = tm_run_control, .example = "tm start 25 -p 1234" },
 	{ .name = "statistics", .alias = "stats", .operands = "[SOURCE]",
 		.summary = "Show what allocated most, by line, file or traceback (Snapshot.statistics).",
 		.help = "One line each is str(Statistic) of tracemalloc, in its order; lines of tm's own begin with '# '.\n" SOURCE_HELP,
@@ -71,6 +84,8 @@ const struct tm_command tm_commands[] = {
 			"checks of the tables gave.\n" SOURCE_HELP,
 		.groups = TM_GROUP_ALL | TM_GROUP_SOURCE | TM_GROUP_RENDER | TM_GROUP_OUTPUT | TM_GROUP_VERIFY, .word = TM_WORD_SOURCE, .most_operands = 1,
 		.run = tm_run_status, .example = "tm status 1234" },
+	{ .name = "stop", .operands = "", .summary = "Make the process stop tracing and forget all traces (tracemalloc.stop).", .help = CONTROL_HELP,
+		.groups = CONTROL_GROUPS, .run = tm_run_control, .example = "tm stop -p 1234" },
 	{ .name = "traceback", .alias = "tb", .operands = "EXPR",
 		.summary = "Show where the block at an address was allocated (get_object_traceback).",
 		.help = "EXPR is an address: the start of a block, any address inside one, or that of a Python object. A debugger evaluates\n"

@@ -134,6 +134,27 @@ const char *const tm_global_names[TM_NGLOBALS] = {
 	[TM_GLOBAL_DEBUG_BUILD_36] = "_Py_RefTotal",
 };
 
+/*
+ * pycore_runtime.h, pycore_interp.h, pycore_gil.h, pycore_debug_offsets.h; seen in the DWARF of 3.8.18, 3.9.18, 3.10.13, 3.11.7,
+ * 3.12.1, 3.13.0 and in the memory of 3.14.10 and 3.15.2.
+ */
+const struct tm_control_row tm_control_rows[] = {
+	{ .first = 0x0308, .last = 0x0308, .finalizing = 16, .initialized_before = 4, .interpreter = 40, .gil = 0x480, .path = TM_NONE },
+	{ .first = 0x0309, .last = 0x030a, .finalizing = 16, .initialized_before = 4, .interpreter = 40, .gil = 0x160, .path = TM_NONE },
+	{ .first = 0x030b, .last = 0x030b, .finalizing = 24, .initialized_before = 8, .interpreter = 48, .gil = 0x168, .path = TM_NONE },
+	{ .first = 0x030c, .last = 0x030c, .finalizing = 24, .initialized_before = 8, .interpreter = 48, .gil = 0x180, .gil_is_pointer = true,
+	  .path = TM_NONE },
+	{ .first = 0x030d, .last = 0x030d, .cookie = true, .finalizing = 32, .initialized_before = 8, .interpreter = 40, .gil = 112,
+	  .gil_is_pointer = true, .path = TM_NONE },
+	{ .first = 0x030e, .last = 0x030e, .cookie = true, .finalizing = 32, .initialized_before = 8, .interpreter = 40, .gil = 120,
+	  .gil_is_pointer = true, .threads = 72, .next = 192, .native_thread_id = 224, .eval_breaker = 712, .remote = 720, .enabled = 728,
+	  .pending = 736, .path = 744, .path_size = 752 },
+	{ .first = 0x030f, .last = 0x030f, .cookie = true, .finalizing = 32, .initialized_before = 8, .interpreter = 40, .gil = 120,
+	  .gil_is_pointer = true, .threads = 72, .next = 192, .native_thread_id = 248, .eval_breaker = 840, .remote = 848, .enabled = 856,
+	  .pending = 864, .path = 872, .path_size = 880 },
+};
+const size_t tm_ncontrol_rows = sizeof tm_control_rows / sizeof *tm_control_rows;
+
 const struct tm_layout *tm_layout_for(uint16_t python, unsigned word, size_t start)
 {
 	for (size_t i = start; i < tm_nlayouts; i++) {

@@ -144,6 +144,12 @@ struct tm_snapshot *tm_source_of(struct tm_module_state *st, PyObject *path, int
  */
 struct tm_snapshot *tm_own_snapshot(struct tm_module_state *st);
 
+/* ---- live control ---- */
+
+/* The host's five methods as the core calls them, with the GIL released; CTX is where the run stands. */
+bool tm_host_has_hands(PyObject *host);
+struct tm_hands tm_host_hands(struct tm_run **run);
+
 /* ---- targets ---- */
 
 /* Asks HOST for its target (host.target()) and opens it; called with the GIL released. */

@@ -8,6 +8,7 @@ struct session {
 	struct tm_session *session;
 	struct tm_run *run; /* of the command that runs; NULL between two */
 	struct tm_text out;
+	struct tm_hands hands;
 };
 
 static struct session *of(PyObject *self)
@@ -122,6 +123,8 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 	front.target = PyObject_HasAttrString(host, "target") ? target : NULL;
 	front.evaluate = PyObject_HasAttrString(host, "evaluate") ? evaluate : NULL;
 	front.where = where;
+	s->hands = tm_host_hands(&s->run);
+	front.hands = tm_host_has_hands(host) ? &s->hands : NULL;
 	struct tm_error *err = tm_session_open(&front, &s->session);
 	if (!err)
 		return self;
@@ -318,7 +321,9 @@ static PyMethodDef methods[] = {
 
 static PyType_Slot slots[] = {
 	{ Py_tp_doc, "Session(host)\n\nRuns tm's commands. HOST has write(text); and where it can: target() -> Target, evaluate(expression) -> int,\n"
-		     "where() -> str, poll(what, done, total) -> bool (true: stop), and the attributes terminal and width." },
+		     "where() -> str, poll(what, done, total) -> bool (true: stop), and the attributes terminal and width. A host whose target can\n"
+		     "be changed has write_memory(address, data); threads() -> [(tid, [pc, ...])]; call(tid, function, arguments, seconds) ->\n"
+		     "int; run_to(address, argument or None, seconds) -> tid or None; finish(tid, level, seconds) -> bool." },
 	{ Py_tp_new, session_new },
 	{ Py_tp_traverse, session_traverse },
 	{ Py_tp_clear, session_clear },

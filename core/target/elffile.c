@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -129,6 +130,35 @@ void tm_elffile_symbols(struct tm_elffile *f, struct tm_symbol *symbols, size_t 
 				from_section(f, scn, &sh, symbols, n);
 		}
 	}
+}
+
+static bool function_in(struct tm_elffile *f, Elf_Scn *scn, const GElf_Shdr *sh, uint64_t vaddr, char *name, size_t cap)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	size_t count = data && sh->sh_entsize ? data->d_size / sh->sh_entsize : 0;
+	for (size_t i = 1; i < count && i < INT32_MAX; i++) {
+		GElf_Sym sym;
+		if (!gelf_getsym(data, (int)i, &sym) || sym.st_shndx == SHN_UNDEF || vaddr < sym.st_value || vaddr - sym.st_value >= sym.st_size)
+			continue;
+		const char *text = elf_strptr(f->elf, sh->sh_link, sym.st_name);
+		if (!text || (GELF_ST_TYPE(sym.st_info) != STT_FUNC && GELF_ST_TYPE(sym.st_info) != STT_GNU_IFUNC))
+			continue;
+		snprintf(name, cap, "%s", text);
+		return true;
+	}
+	return false;
+}
+
+bool tm_elffile_function(struct tm_elffile *f, uint64_t vaddr, char *name, size_t cap)
+{
+	static const GElf_Word kinds[] = { SHT_SYMTAB, SHT_DYNSYM };
+	for (int k = 0; k < 2; k++)
+		for (Elf_Scn *scn = NULL; (scn = elf_nextscn(f->elf, scn));) {
+			GElf_Shdr sh;
+			if (gelf_getshdr(scn, &sh) && sh.sh_type == kinds[k] && function_in(f, scn, &sh, vaddr, name, cap))
+				return true;
+		}
+	return false;
 }
 
 bool tm_elffile_has_code(struct tm_elffile *f)

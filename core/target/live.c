@@ -350,6 +350,22 @@ static struct tm_error *stop(struct tm_target *t)
 	return err;
 }
 
+static struct tm_error *write_memory(struct tm_target *t, uint64_t addr, const void *data, size_t len)
+{
+	struct live *l = t->impl;
+	struct iovec local = { (void *)(uintptr_t)data, len }, remote = { (void *)(uintptr_t)addr, len };
+	ssize_t n = process_vm_writev(l->pid, &local, 1, &remote, 1, 0);
+	if (n < 0 && (errno == EPERM || errno == ENOSYS)) {
+		char path[64];
+		snprintf(path, sizeof path, "/proc/%d/mem", l->pid);
+		tm_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+		n = fd < 0 ? -1 : pwrite(fd, data, len, (off_t)addr);
+	}
+	if (n < 0)
+		return tm_error_os(errno, "process %d: writing to its memory at 0x%" PRIx64, l->pid, addr);
+	return (size_t)n == len ? NULL : tm_error_fault(addr, "process %d: its memory at 0x%" PRIx64 " cannot be written", l->pid, addr);
+}
+
 /* ---- files ---- */
 
 /* The very file that is mapped, in any mount namespace and even when it has been replaced. */
@@ -381,7 +397,8 @@ static void close_live(struct tm_target *t)
 	free(l);
 }
 
-static const struct tm_target_ops ops = { .stop = stop, .resume = resume, .open_file = open_mapped, .close = close_live };
+static const struct tm_target_ops ops = { .stop = stop, .resume = resume, .open_file = open_mapped, .write = write_memory,
+	.close = close_live };
 
 static void read_auxv(struct tm_target *t)
 {

@@ -102,6 +102,12 @@ struct tm_error *tm_target_resume(struct tm_target *t)
 	return t->ops && t->ops->resume ? t->ops->resume(t) : NULL;
 }
 
+struct tm_error *tm_target_write(struct tm_target *t, uint64_t addr, const void *data, size_t len)
+{
+	return t->ops && t->ops->write ? t->ops->write(t, addr, data, len)
+				       : tm_error_new(TM_ERR_UNSUPPORTED, "%s: its memory cannot be written", t->name);
+}
+
 void tm_target_close(struct tm_target *t)
 {
 	if (!t)

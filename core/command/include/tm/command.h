@@ -5,6 +5,7 @@
 #ifndef TM_COMMAND_H
 #define TM_COMMAND_H
 #include "tm/array.h"
+#include "tm/control.h"
 #include "tm/poll.h"
 #include "tm/render.h"
 #include "tm/sink.h"
@@ -40,6 +41,13 @@ struct tm_front {
 	struct tm_error *(*evaluate)(void *ctx, const char *expression, uint64_t *ret);
 	/* Runs the row NAME that is the shell's own, such as one that starts a debugger; optional. */
 	struct tm_error *(*shell)(void *ctx, const char *name, unsigned n, const char *const *operands, const struct tm_setup *setup);
+	/* How the debugger lets its target run, for the commands that change it; NULL: it cannot. */
+	const struct tm_hands *hands;
+	/*
+	 * Carries out the row NAME on process PID by a debugger that it starts; optional. What that one says comes out as if it
+	 * were said here.
+	 */
+	struct tm_error *(*control)(void *ctx, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout);
 	/* Where the target stands, in a few words, for the list of snapshots; optional. */
 	void (*where)(void *ctx, struct tm_text *t);
 	void *ctx;

@@ -102,6 +102,27 @@ struct tm_statics_hint {
 extern const struct tm_statics_hint tm_statics_hints[];
 extern const size_t tm_nstatics_hints;
 
+/*
+ * What live control has to know of _PyRuntime and of the interpreter's state. Offsets in bytes; with COOKIE, positions in
+ * _Py_DebugOffsets of the numbers (8 bytes each) that are the offsets.
+ */
+struct tm_control_row {
+	uint16_t first, last; /* 0x030e */
+	bool cookie;
+	uint16_t finalizing, interpreter; /* in _PyRuntime: pointers */
+	uint8_t initialized_before;	  /* an int so many bytes before finalizing */
+	uint16_t gil;			  /* in _PyRuntime, or where it is a pointer to it, in the interpreter */
+	bool gil_is_pointer;
+	/* PEP 768, or TM_NONE */
+	uint16_t threads, next, native_thread_id, eval_breaker, remote, enabled, pending, path, path_size;
+};
+extern const struct tm_control_row tm_control_rows[];
+extern const size_t tm_ncontrol_rows;
+enum {
+	TM_GIL_LOCKED = 16,		 /* int in struct _gil_runtime_state: 0 while nobody has it; -1 before it is made */
+	TM_EVAL_STOP_BIT = 1 << 5, /* _PY_EVAL_PLEASE_STOP_BIT of eval_breaker, 3.14-3.15 */
+};
+
 /* _Py_DebugOffsets (3.13+) at the beginning of _PyRuntime: 8 bytes "xdebugpy", then numbers of 8 bytes. */
 enum {
 	TM_COOKIE_VERSION = 8,

@@ -36,6 +36,8 @@ bool tm_elffile_has_code(struct tm_elffile *f);
  * counts; undefined ones do not.
  */
 void tm_elffile_symbols(struct tm_elffile *f, struct tm_symbol *symbols, size_t n);
+/* The function that holds the vaddr, by the symbols there are: false when none says so. */
+bool tm_elffile_function(struct tm_elffile *f, uint64_t vaddr, char *name, size_t cap);
 /* The file named by .gnu_debuglink, or NULL. The string is the file's. */
 const char *tm_elffile_debuglink(struct tm_elffile *f, uint32_t *crc);
 Dwarf *tm_elffile_dwarf(struct tm_elffile *f); /* NULL: none in it */

@@ -76,6 +76,7 @@ struct tm_target {
 		struct tm_error *(*stop)(struct tm_target *t);	/* optional */
 		struct tm_error *(*resume)(struct tm_target *t); /* optional */
 		int (*open_file)(struct tm_target *t, const struct tm_module *m); /* optional: fd or -1 */
+		struct tm_error *(*write)(struct tm_target *t, uint64_t addr, const void *data, size_t len); /* optional */
 		struct tm_error *(*check)(struct tm_target *t); /* optional: is the source still what it was? */
 		void (*close)(struct tm_target *t);
 	} *ops;
@@ -129,6 +130,8 @@ struct tm_error *tm_target_open_through(const struct tm_host_ops *ops, void *hos
 
 struct tm_error *tm_target_stop(struct tm_target *t);
 struct tm_error *tm_target_resume(struct tm_target *t);
+/* Of a live process, between stop and resume. All of DATA or none of it. */
+struct tm_error *tm_target_write(struct tm_target *t, uint64_t addr, const void *data, size_t len);
 void tm_target_close(struct tm_target *t); /* NULL is fine */
 
 /* PATH is copied. Regions may come in any order; tm_target_settle sorts them. */

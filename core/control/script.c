@@ -1,0 +1,253 @@
+/*
+ * PEP 768 (CPython 3.14+): a thread that finds its flag set runs a script file between two bytecodes. Three writes arm it; the
+ * script takes its own file away when it has done its work.
+ */
+#include "internal.h"
+#include "tm/cleanup.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { MOST_THREADS = 4096, MOST_PATH = 64 };
+static const double slice = 0.5; /* seconds for one thread, before the next one gets its chance */
+
+/* One thread's flag, and what lay there before. */
+struct armed {
+	uint64_t flag, path, breaker;
+};
+
+/* ---- the script's file ---- */
+
+struct script {
+	char path[MOST_PATH]; /* as the process names it */
+	char here[MOST_PATH + 64]; /* the same file, from here */
+};
+
+static struct tm_error *write_script(struct tm_control *c, int fd, const char *path)
+{
+	struct tm_text t = { 0 };
+	tm_control_source(c->order, &t);
+	/* What comes last is what a debugger waits for: a function that hardly any program ever calls, and that does nothing. */
+	tm_text_printf(&t, "try:\n __import__('posix').unlink('%s')\n hash([])\nexcept BaseException:\n pass\n", path);
+	struct tm_error *err = tm_text_error(&t);
+	if (!err && write(fd, t.s, t.len) != (ssize_t)t.len)
+		err = tm_error_os(errno, "writing %s", path);
+	tm_text_free(&t);
+	return err;
+}
+
+/* In a folder that the process sees, too, whatever its root is. Its own user reads it. */
+static struct tm_error *make_script(struct tm_control *c, struct script *s)
+{
+	static const char *const folders[] = { "/tmp", "/var/tmp", "/dev/shm" };
+	uint64_t number;
+	char root[64];
+	struct stat st;
+	int error = 0;
+	if (getrandom(&number, sizeof number, 0) != sizeof number)
+		return tm_error_os(errno, "a random name");
+	snprintf(root, sizeof root, "/proc/%d/root", c->t->pid);
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		snprintf(s->path, sizeof s->path, "%s/tm-%016" PRIx64 ".py", folders[i], number);
+		snprintf(s->here, sizeof s->here, "%s%s", root, s->path);
+		tm_autoclose int fd = open(s->here, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0) {
+			error = errno;
+			continue;
+		}
+		snprintf(root, sizeof root, "/proc/%d", c->t->pid);
+		if (!stat(root, &st) && st.st_uid != geteuid() && fchown(fd, st.st_uid, st.st_gid))
+			error = errno; /* then it cannot be read there, which the time-out tells */
+		struct tm_error *err = write_script(c, fd, s->path);
+		if (err)
+			unlink(s->here);
+		return err;
+	}
+	return tm_error_os(error, "%s: no folder for a script that it could read (/tmp, /var/tmp, /dev/shm)", c->t->name);
+}
+
+static bool has_run(const struct script *s)
+{
+	struct stat st;
+	return lstat(s->here, &st) != 0;
+}
+
+/* ---- its threads ---- */
+
+static struct tm_error *put(struct tm_control *c, uint64_t addr, const void *data, size_t len)
+{
+	return c->hands ? c->hands->write(c->hands->ctx, addr, data, len) : tm_target_write(c->t, addr, data, len);
+}
+
+static struct tm_error *unreadable(struct tm_control *c)
+{
+	return tm_error_new(TM_ERR_UNSUPPORTED, "%s: the state of its threads cannot be read", c->t->name);
+}
+
+struct tm_error *tm_control_script_allowed(struct tm_control *c)
+{
+	uint64_t enabled;
+	uint32_t value;
+	if (!tm_control_offset(c, c->row->enabled, &enabled) || !tm_memory_u32(&c->t->memory, c->interpreter + enabled, &value))
+		return unreadable(c);
+	if (value == 1)
+		return NULL;
+	return tm_error_new(TM_ERR_UNSUPPORTED, "%s: remote debugging is switched off in it (PYTHON_DISABLE_REMOTE_DEBUG, -X disable-remote-debug); "
+		"start it with tm run or PYTHONTRACEMALLOC=1", c->t->name);
+}
+
+/* The thread state number NTH (modulo their count), the main thread's first. */
+static struct tm_error *pick_thread(struct tm_control *c, size_t nth, uint64_t *ret)
+{
+	struct tm_memory *m = &c->t->memory;
+	uint64_t threads, next, native, states[MOST_THREADS], at, tid;
+	size_t n = 0;
+	if (!tm_control_offset(c, c->row->threads, &threads) || !tm_control_offset(c, c->row->next, &next) ||
+	    !tm_control_offset(c, c->row->native_thread_id, &native) || !tm_memory_word(m, c->interpreter + threads, &at))
+		return unreadable(c);
+	for (; at && n < MOST_THREADS; n++) {
+		states[n] = at;
+		if (!tm_memory_word(m, at + native, &tid) || !tm_memory_word(m, at + next, &at))
+			return unreadable(c);
+		if ((int)tid == c->t->pid) {
+			states[n] = states[0];
+			states[0] = n ? states[n] : states[0];
+		}
+	}
+	if (!n)
+		return unreadable(c);
+	*ret = states[nth % n];
+	return NULL;
+}
+
+static struct tm_error *arm(struct tm_control *c, uint64_t state, const char *path, struct armed *a)
+{
+	const uint32_t one = 1;
+	uint64_t support, flag, text, size, breaker, bits;
+	if (!tm_control_offset(c, c->row->remote, &support) || !tm_control_offset(c, c->row->pending, &flag) ||
+	    !tm_control_offset(c, c->row->path, &text) || !tm_control_offset(c, c->row->path_size, &size) ||
+	    !tm_control_offset(c, c->row->eval_breaker, &breaker))
+		return unreadable(c);
+	*a = (struct armed) { .flag = state + support + flag, .path = state + support + text, .breaker = state + breaker };
+	uint32_t pending;
+	if (strlen(path) >= size || !tm_memory_word(&c->t->memory, a->breaker, &bits) || !tm_memory_u32(&c->t->memory, a->flag, &pending))
+		return unreadable(c);
+	if (pending)
+		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: another script waits to be run in it", c->t->name);
+	bits |= TM_EVAL_STOP_BIT;
+	struct tm_error *err = put(c, a->path, path, strlen(path) + 1);
+	if (!err)
+		err = put(c, a->flag, &one, sizeof one);
+	return err ? err : put(c, a->breaker, &bits, sizeof bits);
+}
+
+/* *TAKEN: the thread has begun to run it, so that it is too late. */
+static struct tm_error *disarm(struct tm_control *c, const struct armed *a, bool *taken)
+{
+	const uint32_t zero = 0;
+	uint32_t flag;
+	uint64_t bits;
+	tm_memory_forget(&c->t->memory);
+	if (!tm_memory_u32(&c->t->memory, a->flag, &flag) || !tm_memory_word(&c->t->memory, a->breaker, &bits)) {
+		*taken = true; /* the thread has ended */
+		return NULL;
+	}
+	*taken = !flag;
+	if (!flag)
+		return NULL;
+	bits &= ~(uint64_t)TM_EVAL_STOP_BIT;
+	struct tm_error *err = put(c, a->flag, &zero, sizeof zero);
+	if (!err)
+		err = put(c, a->path, "", 1);
+	return err ? err : put(c, a->breaker, &bits, sizeof bits);
+}
+
+/* ---- letting it run ---- */
+
+/* Stopped again where the script ends; then on, out of the function that ran it. */
+static struct tm_error *run_by_hand(struct tm_control *c, const struct script *s, double seconds)
+{
+	char name[64];
+	bool done;
+	double end = tm_seconds() + seconds;
+	struct tm_error *err = NULL;
+	int tid = 1;
+	while (!err && tid && !has_run(s) && tm_seconds() < end)
+		err = c->hands->run_to(c->hands->ctx, c->fn[TM_FN_HASH], NULL, end - tm_seconds(), &tid);
+	if (err || !tid || !has_run(s))
+		return err;
+	err = tm_control_stacks(c);
+	for (size_t i = 0; !err && i < c->stacks.threads.n; i++)
+		for (unsigned k = 0; c->stacks.threads.items[i].tid == tid && k < c->stacks.threads.items[i].n; k++) {
+			tm_control_function(c, c->stacks.threads.items[i].pc[k] - (k > 0), name);
+			if (strcmp(name, "PyEval_EvalCode") == 0)
+				return c->hands->finish(c->hands->ctx, tid, k, seconds, &done);
+		}
+	return err;
+}
+
+static struct tm_error *run_alone(struct tm_control *c, const struct script *s, double seconds)
+{
+	double end = tm_seconds() + seconds;
+	struct tm_error *err = tm_target_resume(c->t);
+	while (!err && !has_run(s) && tm_seconds() < end) {
+		nanosleep(&(struct timespec) { .tv_nsec = 2000000 }, NULL);
+		err = tm_poll(&c->t->poll, "waiting for the target", 0, 0);
+	}
+	struct tm_error *err2 = tm_target_stop(c->t);
+	tm_error_free(err ? err2 : NULL);
+	return err ? err : err2;
+}
+
+static struct tm_error *one_thread(struct tm_control *c, size_t nth, const struct script *s, bool *done)
+{
+	struct armed a = { 0 };
+	uint64_t state;
+	bool taken = false;
+	tm_memory_forget(&c->t->memory);
+	struct tm_error *err = pick_thread(c, nth, &state);
+	if (!err)
+		err = arm(c, state, s->path, &a);
+	if (err)
+		return err;
+	double left = tm_control_left(c), part = left < slice ? left : slice;
+	err = c->hands ? run_by_hand(c, s, part) : run_alone(c, s, part);
+	*done = has_run(s);
+	if (*done)
+		return err;
+	struct tm_error *err2 = disarm(c, &a, &taken);
+	if (!err && !err2 && taken) { /* it runs, or could not open it */
+		err = c->hands ? run_by_hand(c, s, left) : run_alone(c, s, left);
+		*done = has_run(s);
+		if (!err && !*done)
+			err = tm_error_new(TM_ERR_OS, "%s: it took the script, but has not come to its end: it may not be allowed to read %s, or a lock is held that it "
+				"needs", c->t->name, s->path);
+	}
+	tm_error_free(err ? err2 : NULL);
+	return err ? err : err2;
+}
+
+struct tm_error *tm_control_script(struct tm_control *c, bool *done)
+{
+	struct script s;
+	if (c->hands && !tm_process_is_ours(c->t->pid))
+		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: it is not on this machine, so that no script can be put where it finds it", c->t->name);
+	struct tm_error *err = make_script(c, &s);
+	if (!err && !c->hands)
+		err = tm_target_stop(c->t);
+	if (!err) {
+		for (size_t nth = 0; !err && !*done && tm_control_left(c) > 0; nth++)
+			err = one_thread(c, nth, &s, done);
+		if (!c->hands)
+			tm_error_free(tm_target_resume(c->t));
+	}
+	if (!*done)
+		unlink(s.here);
+	return err;
+}
