@@ -492,6 +492,8 @@ static void hand_over(struct judge *j)
 static struct tm_error *freeze(struct judge *j, struct tm_judgement *ret)
 {
 	struct tm_state *s = &ret->state;
+	/* Where a scan says that they lie was seen with other builds only; a total of nothing does not confirm a peak that is something. */
+	s->has_peak &= j->c->source != TM_BY_SCAN || j->c->layout->root != TM_ROOT_GLOBALS || s->traced || !s->peak;
 	hand_over(j);
 	for (uint64_t i = 0; i < j->b.tallies.n; i++) {
 		const struct tm_tally *t = &j->b.tallies.items[i];

@@ -139,6 +139,37 @@ static uint64_t apart(const struct hit *h, int16_t distance, unsigned word)
 	return h->at + (uint64_t)((int64_t)distance * (int)word / 8);
 }
 
+/* Function I of the table that the hit at AT points to. */
+static uint64_t function(struct tm_finder *f, const struct scan *s, uint64_t at, unsigned i)
+{
+	const struct hit *h = hit_at(s, at);
+	const struct tm_layout *l = s->shapes[h->old];
+	uint64_t fn = 0;
+	tm_memory_word(&f->target->memory, h->table + l->table.functions + i * l->word, &fn);
+	return fn;
+}
+
+/*
+ * Empty tables look alike in every order but for their functions: that of traces alone finds its entries by pointer, compares keys as
+ * that of domains does (Modules/_tracemalloc.c: tracemalloc_init() of 3.9-3.11), and before 3.9 holds data.
+ */
+static bool have_roles(struct tm_finder *f, const struct scan *s, const struct tm_candidate *c)
+{
+	const struct hit *h = hit_at(s, c->traces);
+	const struct tm_layout *l = s->shapes[h->old];
+	uint64_t size[3] = { 0 };
+	if (h->old) {
+		const uint64_t at[] = { c->traces, c->tracebacks, c->filenames };
+		for (int i = 0; i < 3; i++)
+			tm_memory_word(&f->target->memory, hit_at(s, at[i])->table + l->table.data_size, &size[i]);
+		return size[0] == l->trace.sizeof_ && !size[1] && !size[2];
+	}
+	enum { GET_ENTRY, COMPARE = 2 };
+	uint64_t generic = function(f, s, c->tracebacks, GET_ENTRY);
+	return function(f, s, c->traces, GET_ENTRY) != generic && function(f, s, c->filenames, GET_ENTRY) == generic &&
+		function(f, s, c->domains, GET_ENTRY) == generic && function(f, s, c->traces, COMPARE) == function(f, s, c->domains, COMPARE);
+}
+
 /* Static variables in an order that a linker was seen to make. */
 static struct tm_error *try_statics(struct tm_finder *f, const struct scan *s, const struct hit *h, const struct tm_python *p,
 	bool *fits)
@@ -152,11 +183,12 @@ static struct tm_error *try_statics(struct tm_finder *f, const struct scan *s, c
 		if (!same_shape(s, apart(h, q->tracebacks, w), h->old) || !same_shape(s, apart(h, q->filenames, w), h->old) ||
 		    (domains && !same_shape(s, apart(h, q->domains, w), h->old)))
 			continue;
+		struct tm_candidate c = { .traces = h->at, .tracebacks = apart(h, q->tracebacks, w), .filenames = apart(h, q->filenames, w),
+			.domains = domains ? apart(h, q->domains, w) : 0, .traced = apart(h, q->traced, w), .peak = apart(h, q->peak, w) };
+		if (!have_roles(f, s, &c))
+			continue;
 		*fits = true;
-		return add_globals(f, h->old, p, (struct tm_candidate) { .traces = h->at,
-			.tracebacks = apart(h, q->tracebacks, w), .filenames = apart(h, q->filenames, w),
-			.domains = domains ? apart(h, q->domains, w) : 0, .traced = apart(h, q->traced, w),
-			.peak = apart(h, q->peak, w) });
+		return add_globals(f, h->old, p, c);
 	}
 	return NULL;
 }

@@ -66,20 +66,25 @@ struct tm_error *tm_shell_gdb(const struct tm_sink *out, unsigned n, const char 
 	return err;
 }
 
+struct tm_error *tm_shell_import(struct tm_text *ret)
+{
+	struct tm_text plugin = { 0 };
+	struct tm_error *err = tm_shell_plugin("lldb/tm_lldb.py", &plugin);
+	tm_text_puts(ret, "command script import '");
+	for (const char *p = tm_text_str(&plugin); *p; p++)
+		tm_text_printf(ret, *p == '\'' ? "'\"'\"'" : "%c", *p);
+	tm_text_puts(ret, "'");
+	tm_text_free(&plugin);
+	return err ? err : tm_text_error(ret);
+}
+
 struct tm_error *tm_shell_lldb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup)
 {
-	struct tm_text plugin = { 0 }, load = { 0 };
-	struct tm_error *err = tm_shell_plugin("lldb/tm_lldb.py", &plugin);
-	tm_text_puts(&load, "command script import '");
-	for (const char *p = tm_text_str(&plugin); *p; p++)
-		tm_text_printf(&load, *p == '\'' ? "'\"'\"'" : "%c", *p);
-	tm_text_puts(&load, "'");
+	struct tm_text load = { 0 };
+	struct tm_error *err = tm_shell_import(&load);
 	const char *argv[8] = { tm_shell_debugger("TM_LLDB", "lldb"), "-O", tm_text_str(&load) };
 	if (!err)
-		err = tm_text_error(&load);
-	if (!err)
 		err = launch(argv, 3, n, operands);
-	tm_text_free(&plugin);
 	tm_text_free(&load);
 	return err;
 }

@@ -97,6 +97,11 @@ static struct tm_error *run_own(void *ctx, const char *name, unsigned n, const c
 	return tm_error_new(TM_ERR_UNSUPPORTED, "'tm %s' is not in this program", name);
 }
 
+static struct tm_error *drive(void *ctx, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout)
+{
+	return tm_shell_drive(ctx, pid, name, operands, n, timeout);
+}
+
 /* "--help" and "--version" in place of a command. */
 static const char *dashed(const char *word)
 {
@@ -126,7 +131,7 @@ int main(int argc, char **argv)
 			sigaction(signals[i], &sa, NULL);
 	}
 	struct tm_front front = { .out = { write_out, &output }, .poll = { poll, &progress }, .terminal = isatty(STDOUT_FILENO),
-		.width = ws.ws_col, .shell = run_own };
+		.width = ws.ws_col, .shell = run_own, .control = drive };
 	front.ctx = &front.out;
 	struct tm_session *session;
 	struct tm_error *err = tm_session_open(&front, &session);

@@ -11,6 +11,11 @@ struct tm_error *tm_shell_lldb(const struct tm_sink *out, unsigned n, const char
 struct tm_error *tm_shell_install_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
 struct tm_error *tm_shell_install_lldb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
 
+/* Row NAME, such as "start", on process PID, by a debugger that is started for it and ends with it. */
+struct tm_error *tm_shell_drive(const struct tm_sink *out, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout);
+
+/* LLDB's command that loads the plugin. */
+struct tm_error *tm_shell_import(struct tm_text *ret);
 /* The debugger's program: VARIABLE of the environment, else NAME. */
 const char *tm_shell_debugger(const char *variable, const char *name);
 /* The absolute path of FILE ("gdb/tm_gdb.py"): beside the program in the build tree, else where the installation put it. */

@@ -34,8 +34,11 @@ static struct tm_error *say(struct tm_session *s, const struct tm_snapshot *now,
 	else {
 		tm_text_printf(&t, ": tracemalloc is tracing, limit %u %s; ", now->about.limit, tm_plural(now->about.limit, "frame", "frames"));
 		tm_text_size(&t, (double)now->about.traced, false);
-		tm_text_puts(&t, " traced, peak ");
-		tm_text_size(&t, (double)now->about.peak, false);
+		tm_text_puts(&t, " traced");
+		if (now->about.has_peak) {
+			tm_text_puts(&t, ", peak ");
+			tm_text_size(&t, (double)now->about.peak, false);
+		}
 	}
 	tm_text_printf(&t, way == TM_WAY_NONE ? "; %s\n" : "; done by %s\n", tm_way_names[way]);
 	struct tm_error *err = tm_text_error(&t);
