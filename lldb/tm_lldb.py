@@ -27,11 +27,14 @@ def import_module():
 
 
 tm = import_module()
+sys.path.append(os.path.dirname(os.path.realpath(__file__)))
+from tm_control import Hands  # which needs tm
+
 POST_MORTEM = "elf-core", "minidump"
 
 
-class Host:
-    """What a debugger lends: its target, its expressions, its screen."""
+class Host(Hands):
+    """What a debugger lends: its target, its expressions, its screen, its hands."""
 
     def __init__(self, debugger):
         self.debugger = debugger

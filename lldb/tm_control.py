@@ -1,0 +1,210 @@
+"""The five things that LLDB does for tm in a live process. Which of them, when and where is decided in the module tm."""
+
+import contextlib
+import re
+import threading
+import time
+
+import lldb
+import tm
+
+MOST_FRAMES = 64
+FAULTS = "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGSEGV", "SIGSYS"  # that nothing goes on after
+STOPPED_BY_LLDB = "SIGSTOP"  # its server's way to stop threads; neither delivers it
+
+
+class Hands:
+    """Part of Host."""
+
+    def write_memory(self, address, data):
+        _, process = self.live()
+        error = lldb.SBError()
+        done = process.WriteMemory(address, data, error) if data else 0
+        if done != len(data):
+            raise tm.Error("%d of %d bytes written at 0x%x: %s" % (done, len(data), address, error.GetCString() or "no more can be"))
+
+    def threads(self):
+        _, process = self.live()
+        return [(thread.GetThreadID(), [frame.GetPC() for frame in frames(thread, MOST_FRAMES)]) for thread in process]
+
+    def call(self, tid, function, arguments, seconds):
+        target, process = self.live()
+        options = lldb.SBExpressionOptions()
+        options.SetLanguage(lldb.eLanguageTypeC99)
+        options.SetTimeoutInMicroSeconds(max(int(seconds * 1e6), 1))
+        options.SetStopOthers(False)
+        options.SetTryAllThreads(True)
+        options.SetUnwindOnError(True)
+        options.SetIgnoreBreakpoints(True)
+        options.SetTrapExceptions(False)
+        options.SetAutoApplyFixIts(False)
+        options.SetSuppressPersistentResult(True)
+        text = "((unsigned long (*)(%s))%dUL)(%s)" % (
+            ", ".join(["unsigned long"] * len(arguments)) or "void", function, ", ".join("%dUL" % (one & (1 << 64) - 1) for one in arguments))
+        with self.alone(target, process):
+            value = thread_of(process, tid).GetFrameAtIndex(0).EvaluateExpression(text, options)
+            if value.GetError().Fail():
+                raise tm.Error("the call of 0x%x in thread %d did not return: %s" % (function, tid, sentence(value.GetError())))
+            return value.GetValueAsUnsigned()
+
+    def run_to(self, address, argument, seconds):
+        def there(thread):
+            return argument is None or register(thread, "rdi") == argument
+
+        target, process = self.live()
+        with self.alone(target, process), breakpoint(target, address) as place:
+            return run(process, place, there, seconds)
+
+    def finish(self, tid, level, seconds):
+        target, process = self.live()
+        inner = frames(thread_of(process, tid), level + 2)
+        if len(inner) < level + 2:
+            raise tm.Error("frame %d of thread %d has no caller that LLDB finds" % (level, tid))
+        bottom = inner[level].GetCFA()
+
+        def returned(thread):
+            return register(thread, "rsp") >= bottom
+
+        with self.alone(target, process), breakpoint(target, inner[level + 1].GetPC()) as place:
+            place.SetThreadID(tid)
+            return run(process, place, returned, seconds) is not None
+
+    # ---- what they have in common ----
+
+    def live(self):
+        """The target and its process, stopped and alive."""
+        target, process = self.present()
+        if process.GetState() not in (lldb.eStateStopped, lldb.eStateCrashed) or process.GetPluginName() in ("elf-core", "minidump"):
+            raise tm.Error("no live process is stopped here")
+        return target, process
+
+    @contextlib.contextmanager
+    def alone(self, target, process):
+        """LLDB waits for the process, nothing of the user stops it or is told of it, and afterwards all that is as it was."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.debugger.SetAsync, self.debugger.GetAsync())
+            self.debugger.SetAsync(False)
+            stack.callback(select, process, *selected(process))
+            for point in (*target.breakpoint_iter(), *target.watchpoint_iter()):
+                if point.IsEnabled():
+                    stack.callback(point.SetEnabled, True)
+                    point.SetEnabled(False)
+            signals = process.GetUnixSignals()
+            for number in map(signals.GetSignalAtIndex, range(signals.GetNumSignals())):
+                if signals.GetShouldStop(number) and not signals.GetShouldSuppress(number) and signals.GetSignalAsCString(number) not in FAULTS:
+                    stack.callback(signals.SetShouldStop, number, True)
+                    signals.SetShouldStop(number, False)
+            hooks = re.findall(r"^Hook: (\d+)\n\s*State: enabled", self.handle(target, "list"), re.MULTILINE)
+            if hooks:
+                stack.callback(self.handle, target, "enable " + " ".join(hooks))
+                self.handle(target, "disable " + " ".join(hooks))
+            yield
+
+    def handle(self, target, words):
+        """'target stop-hook', which the API lacks. It means the selected target."""
+        selected = self.debugger.GetSelectedTarget()
+        self.debugger.SetSelectedTarget(target)
+        result = lldb.SBCommandReturnObject()
+        self.debugger.GetCommandInterpreter().HandleCommand("target stop-hook " + words, lldb.SBExecutionContext(target), result)
+        self.debugger.SetSelectedTarget(selected)
+        return result.GetOutput() or ""
+
+
+def frames(thread, most):
+    """The frames of real calls, innermost first. Of functions inlined into each other the inner one has the pc that the thread has."""
+    found, inlined, i = [], False, 0
+    while len(found) < most:
+        frame = thread.GetFrameAtIndex(i)
+        if not frame:
+            break
+        if not inlined:
+            found.append(frame)
+        inlined = frame.IsInlined()
+        i += 1
+    return found
+
+
+def thread_of(process, tid):
+    thread = process.GetThreadByID(tid)
+    if not thread:
+        raise tm.Error("no thread %d in the process" % tid)
+    return thread
+
+
+def register(thread, name):
+    return thread.GetFrameAtIndex(0).FindRegister(name).GetValueAsUnsigned()
+
+
+def selected(process):
+    thread = process.GetSelectedThread()
+    frame = thread.GetSelectedFrame()
+    return thread.GetThreadID(), frame.GetFrameID(), frame.GetCFA()
+
+
+def select(process, tid, level, bottom):
+    """The thread, and its frame if that is still there."""
+    if process.SetSelectedThreadByID(tid):
+        thread = process.GetSelectedThread()
+        thread.SetSelectedFrame(level if thread.GetFrameAtIndex(level).GetCFA() == bottom else 0)
+
+
+@contextlib.contextmanager
+def breakpoint(target, address):
+    place = target.BreakpointCreateByAddress(address)
+    try:
+        yield place
+    finally:
+        target.BreakpointDelete(place.GetID())
+
+
+def run(process, place, wanted, seconds):
+    """Lets the process run until a thread that WANTED accepts is at the breakpoint PLACE, and returns its id; None: time-out."""
+    end = time.monotonic() + seconds
+    while True:
+        resume(process, end)
+        if process.GetState() not in (lldb.eStateStopped, lldb.eStateCrashed):
+            raise tm.Error("the process ended meanwhile: %s" % ended(process))
+        for thread in process:
+            if thread.GetStopReason() == lldb.eStopReasonBreakpoint and thread.GetStopReasonDataAtIndex(0) == place.GetID() and wanted(thread):
+                return thread.GetThreadID()
+        interrupted = False
+        for thread in process:
+            why = thread.GetStopReason()
+            name = process.GetUnixSignals().GetSignalAsCString(thread.GetStopReasonDataAtIndex(0)) if why == lldb.eStopReasonSignal else ""
+            if name == STOPPED_BY_LLDB:
+                interrupted = True
+            elif name or why in (lldb.eStopReasonException, lldb.eStopReasonExec):
+                raise tm.Error("thread %d stopped meanwhile: %s" % (thread.GetThreadID(), name or thread.GetStopDescription(100)))
+        if time.monotonic() >= end:
+            return None
+        if interrupted:
+            raise KeyboardInterrupt
+
+
+def resume(process, end):
+    """Until the next stop, at END at the latest."""
+    stopped = threading.Event()
+
+    def watch():
+        while not stopped.wait(max(end - time.monotonic(), 0.1)):  # again, if LLDB was not ready to be interrupted
+            process.SendAsyncInterrupt()
+
+    watchdog = threading.Thread(target=watch, daemon=True)
+    watchdog.start()
+    try:
+        error = process.Continue()
+    finally:
+        stopped.set()
+        watchdog.join()
+    if error.Fail():
+        raise tm.Error("LLDB cannot let the process run: %s" % sentence(error))
+
+
+def ended(process):
+    if process.GetState() != lldb.eStateExited:
+        return process.GetTarget().GetDebugger().StateAsCString(process.GetState())
+    return "%s%d" % (process.GetExitDescription() or "exit status ", process.GetExitStatus())
+
+
+def sentence(error):
+    return (error.GetCString() or "no reason given").replace("error: ", "").strip().split("\n")[0]
