@@ -1,5 +1,6 @@
 /* The module tm: CPython's tracemalloc for a target outside, or for this very process. */
 #include "module.h"
+#include <stdio.h>
 #include "tm/capture.h"
 #include "tm/query.h"
 #include <string.h>
@@ -100,33 +101,38 @@ static PyObject *own(const char *module_name, const char *function, PyObject *ar
 	return result;
 }
 
-/* Recording is the interpreter's own; of a target outside it would need live control. */
-static PyObject *record(PyObject *module, const char *function, PyObject *args)
+/* Recording is the interpreter's own, or of a target outside by live control: COMMAND is tm's row. */
+static PyObject *record(PyObject *module, const char *function, const char *command, PyObject *args)
 {
+	char number[24];
+	const char *words[] = { command, number };
+	long nframe = 1;
 	if (!state(module)->host)
 		return own("tracemalloc", function, args);
-	return PyErr_Format(PyExc_RuntimeError, "%s() would run code in the target: start it with PYTHONTRACEMALLOC=1 or -X tracemalloc instead",
-		function);
+	if (args && !PyArg_ParseTuple(args, "|l:start", &nframe))
+		return NULL;
+	snprintf(number, sizeof number, "%ld", nframe);
+	return tm_host_command(state(module), words, args ? 2 : 1);
 }
 
 static PyObject *start(PyObject *module, PyObject *args)
 {
-	return record(module, "start", args);
+	return record(module, "start", "start", args);
 }
 
 static PyObject *stop(PyObject *module, PyObject *unused)
 {
-	return record(module, "stop", NULL);
+	return record(module, "stop", "stop", NULL);
 }
 
 static PyObject *clear_traces(PyObject *module, PyObject *unused)
 {
-	return record(module, "clear_traces", NULL);
+	return record(module, "clear_traces", "clear-traces", NULL);
 }
 
 static PyObject *reset_peak(PyObject *module, PyObject *unused)
 {
-	return record(module, "reset_peak", NULL);
+	return record(module, "reset_peak", "reset-peak", NULL);
 }
 
 static PyObject *is_tracing(PyObject *module, PyObject *unused)

@@ -150,6 +150,9 @@ struct tm_snapshot *tm_own_snapshot(struct tm_module_state *st);
 bool tm_host_has_hands(PyObject *host);
 struct tm_hands tm_host_hands(struct tm_run **run);
 
+/* Runs one row for what the module is bound to, silently. None, or NULL with an exception. */
+PyObject *tm_host_command(struct tm_module_state *st, const char *const *words, int n);
+
 /* ---- targets ---- */
 
 /* Asks HOST for its target (host.target()) and opens it; called with the GIL released. */

@@ -83,6 +83,27 @@ static void where(void *ctx, struct tm_text *t)
 	tm_run_leave(run);
 }
 
+static void discard(void *ctx, const char *text, size_t len)
+{
+}
+
+PyObject *tm_host_command(struct tm_module_state *st, const char *const *words, int n)
+{
+	struct tm_run run;
+	struct session s = { .run = &run };
+	struct tm_session *session = NULL;
+	s.hands = tm_host_hands(&s.run);
+	struct tm_front front = { .out = { discard, NULL }, .poll = { poll, &s }, .lasting = true, .target = target, .ctx = &s };
+	front.hands = tm_host_has_hands(st->host) ? &s.hands : NULL;
+	if (tm_run_begin(&run, st, st->host) < 0)
+		return NULL;
+	struct tm_error *err = tm_session_open(&front, &session);
+	if (!err)
+		err = tm_session_run(session, n, words);
+	tm_session_close(session);
+	return tm_run_end(&run, err, tm_raise_command) ? Py_BuildValue("") : NULL;
+}
+
 /* ---- methods ---- */
 
 static int session_traverse(PyObject *self, visitproc visit, void *arg)
