@@ -1,6 +1,7 @@
 """The five things that LLDB does for tm in a live process. Which of them, when and where is decided in the module tm."""
 
 import contextlib
+import errno
 import re
 import threading
 import time
@@ -42,8 +43,10 @@ class Hands:
         text = "((unsigned long (*)(%s))%dUL)(%s)" % (
             ", ".join(["unsigned long"] * len(arguments)) or "void", function, ", ".join("%dUL" % (one & (1 << 64) - 1) for one in arguments))
         with self.alone(target, process):
-            value = thread_of(process, tid).GetFrameAtIndex(0).EvaluateExpression(text, options)
+            thread = thread_of(process, tid)
+            value = thread.GetFrameAtIndex(0).EvaluateExpression(text, options)
             if value.GetError().Fail():
+                end_system_call(thread)
                 raise tm.Error("the call of 0x%x in thread %d did not return: %s" % (function, tid, sentence(value.GetError())))
             return value.GetValueAsUnsigned()
 
@@ -135,17 +138,33 @@ def register(thread, name):
     return thread.GetFrameAtIndex(0).FindRegister(name).GetValueAsUnsigned()
 
 
+def end_system_call(thread):
+    """After a call that was given up: the kernel keeps one note per thread of how to go on with an interrupted wait (ERESTART_RESTARTBLOCK),
+    and it may now be that of the call, for another address and another time. The wait of the thread ends as a signal ends it (EINTR)."""
+    frame = thread.GetFrameAtIndex(0)
+    code = thread.GetProcess().ReadMemory(frame.GetPC() - 2, 2, lldb.SBError())
+    if code == b"\x0f\x05" and register(thread, "rax") == (1 << 64) - 516:
+        frame.FindRegister("rax").SetValueFromCString(hex((1 << 64) - errno.EINTR))
+
+
 def selected(process):
     thread = process.GetSelectedThread()
     frame = thread.GetSelectedFrame()
-    return thread.GetThreadID(), frame.GetFrameID(), frame.GetCFA()
+    return thread.GetThreadID(), frame.GetFrameID(), identity(frame)
 
 
-def select(process, tid, level, bottom):
-    """The thread, and its frame if that is still there."""
-    if process.SetSelectedThreadByID(tid):
+def identity(frame):
+    return frame.GetCFA(), frame.GetFunctionName()
+
+
+def select(process, tid, level, wanted):
+    """The thread, and its frame, wherever that is now. The innermost is selected by itself; LLDB may have remarks about its language."""
+    if process.SetSelectedThreadByID(tid) and level:
         thread = process.GetSelectedThread()
-        thread.SetSelectedFrame(level if thread.GetFrameAtIndex(level).GetCFA() == bottom else 0)
+        for i in range(MOST_FRAMES):
+            if identity(thread.GetFrameAtIndex(i)) == wanted:
+                thread.SetSelectedFrame(i)
+                break
 
 
 @contextlib.contextmanager
@@ -163,7 +182,7 @@ def run(process, place, wanted, seconds):
     while True:
         resume(process, end)
         if process.GetState() not in (lldb.eStateStopped, lldb.eStateCrashed):
-            raise tm.Error("the process ended meanwhile: %s" % ended(process))
+            raise tm.Error("the process ended meanwhile: %s" % (process.GetExitDescription() or "exit status or signal %d" % process.GetExitStatus()))
         for thread in process:
             if thread.GetStopReason() == lldb.eStopReasonBreakpoint and thread.GetStopReasonDataAtIndex(0) == place.GetID() and wanted(thread):
                 return thread.GetThreadID()
@@ -198,12 +217,6 @@ def resume(process, end):
         watchdog.join()
     if error.Fail():
         raise tm.Error("LLDB cannot let the process run: %s" % sentence(error))
-
-
-def ended(process):
-    if process.GetState() != lldb.eStateExited:
-        return process.GetTarget().GetDebugger().StateAsCString(process.GetState())
-    return "%s%d" % (process.GetExitDescription() or "exit status ", process.GetExitStatus())
 
 
 def sentence(error):
