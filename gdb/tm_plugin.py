@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import shlex
 import sys
 import time
 
@@ -119,6 +120,31 @@ class Host:
             return ""
 
 
+    # ---- programs ----
+
+    @staticmethod
+    def program():
+        return gdb.selected_inferior().progspace.filename or ""
+
+    @staticmethod
+    def launch(program, line, nframe, python):
+        """Runs it; the user's environment stays as it was, and the arguments, unless they came with the program."""
+        inferior = gdb.selected_inferior()
+        if inferior.pid and not (inferior.connection and inferior.connection.type == "core"):
+            raise gdb.error("a process is there already: 'kill' or 'detach' it first")
+        if program is not None:
+            gdb.execute("file " + shlex.quote(program))
+        arguments = arguments_of(inferior) if program is None else line
+        before = re.match("PYTHONTRACEMALLOC = (.*)", told("show environment PYTHONTRACEMALLOC"))
+        try:
+            gdb.execute("set args " + ("-X tracemalloc=%d " % nframe if python else "") + arguments)
+            gdb.execute("set environment PYTHONTRACEMALLOC = %d" % nframe)
+            gdb.execute("run")
+        finally:
+            gdb.execute("set args " + arguments)
+            gdb.execute("set environment PYTHONTRACEMALLOC = " + before.group(1) if before else "unset environment PYTHONTRACEMALLOC")
+
+
 def stands():
     """Whether the selected thread is stopped, although its stop may not have been told to the user yet."""
     try:
@@ -137,6 +163,12 @@ def told(command):
         return text
     pieces = re.findall(r'^~"(.*)"$', text, re.MULTILINE)
     return "".join(pieces).encode("ascii", "replace").decode("unicode_escape").encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+def arguments_of(inferior):
+    if hasattr(inferior, "arguments"):  # GDB 14
+        return inferior.arguments or ""
+    return re.search(r'is "(.*)"\.$', told("show args").strip(), re.DOTALL).group(1)
 
 
 def program_headers():

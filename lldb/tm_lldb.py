@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import shlex
+import shutil
 import sys
 import time
 
@@ -138,6 +139,42 @@ class Host:
         return "%s ()%s" % (frame.GetFunctionName() or hex(frame.GetPC()), at)
 
 
+    # ---- programs ----
+
+    def program(self):
+        return self.present()[0].GetExecutable().fullpath or ""
+
+    def launch(self, program, line, nframe, python):
+        """Runs it; target.env-vars stay as they were, and target.run-args, unless they came with the program."""
+        target, process = self.present()
+        if process.IsValid() and process.GetState() not in (lldb.eStateExited, lldb.eStateDetached, lldb.eStateUnloaded, lldb.eStateInvalid):
+            raise tm.Error("a %s is there already: '%s' first" % (
+                ("core", "target delete") if process.GetPluginName() in POST_MORTEM else ("process", "process kill")))
+        if program is None:
+            info = target.GetLaunchInfo()
+            arguments = [info.GetArgumentAtIndex(i) for i in range(info.GetNumArguments())]
+        else:
+            arguments = shlex.split(line)
+            if target.GetExecutable().fullpath != os.path.abspath(shutil.which(program) or program):
+                self.do("target create --", program)
+        try:
+            options = ["-X", "tracemalloc=%d" % nframe] if python else []
+            self.do("process launch -E PYTHONTRACEMALLOC=%d --" % nframe, *options, *arguments)
+        finally:
+            self.do("settings set -- target.run-args" if arguments else "settings clear target.run-args", *arguments)
+
+    def do(self, command, *words):
+        """A command of LLDB's, whose output becomes ours."""
+        result = lldb.SBCommandReturnObject()
+        line = " ".join([command, *map(shlex.quote, words)])
+        if command.startswith("settings"):  # where quotes do not keep an expression from being evaluated
+            line = line.replace("`", "\\`")
+        self.debugger.GetCommandInterpreter().HandleCommand(line, result)
+        self.write(result.GetOutput() or "")
+        if not result.Succeeded():
+            raise tm.Error(re.sub("^error: ", "", result.GetError() or "'%s' failed" % command).strip())
+
+
 def core_path(process):
     """The core that LLDB has open: it maps it, and the kernel knows whether that file still is the one of this name."""
     with open("/proc/self/maps", errors="surrogateescape") as maps:
@@ -258,7 +295,7 @@ def kind_of(row):
         from lldb.plugins.parsed_cmd import LLDBOptionValueParser
     except ImportError:
         return Command, ""
-    if row["name"] != "traceback" and hasattr(LLDBOptionValueParser, "dest_for_option"):
+    if row["name"] not in ("traceback", "run") and hasattr(LLDBOptionValueParser, "dest_for_option"):
         return Parsed, "-p"
     return Command, "-C %s" % ("variable-path" if row["name"] == "traceback" else "disk-file")
 

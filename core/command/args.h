@@ -20,6 +20,7 @@ enum tm_option_group {
 	TM_GROUP_DUMP = 4096,
 	TM_GROUP_SETUP = 8192, /* commands that put a debugger's plugin in place */
 	TM_GROUP_AUTO_LOAD = 16384, /* ... so that some programs bring it */
+	TM_GROUP_LAUNCH = 1 << 20,  /* commands that start a program */
 };
 
 enum { TM_MOST_STRINGS = 32 };
@@ -32,6 +33,8 @@ struct tm_args {
 	const struct tm_command *command;
 	const char *operands[64];
 	unsigned noperands;
+	const char *const *rest, *const *raw_rest; /* the operands of a row that takes the rest of its line; RAW: with their quotes */
+	unsigned nrest;
 	bool help;
 	/* source */
 	const char *core;
@@ -62,6 +65,7 @@ struct tm_args {
 	unsigned dump_as; /* enum tm_dump */
 	const char *for_python;
 	struct tm_setup setup;
+	uint64_t nframe;
 };
 
 /* A snapshot that the session keeps. */
@@ -142,6 +146,7 @@ struct tm_error *tm_run_config(struct tm_session *s, const struct tm_args *args)
 struct tm_error *tm_run_drop(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_dump(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_load(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_run(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_shell(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_list(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_snapshot(struct tm_session *s, const struct tm_args *args);

@@ -55,6 +55,12 @@ const struct tm_command tm_commands[] = {
 			"with gzip, xz or zstd.",
 		.groups = TM_GROUP_ALL | TM_GROUP_NAME | TM_GROUP_FILTER, .word = TM_WORD_FILE, .most_operands = 1, .run = tm_run_load,
 		.example = "tm load night.pickle --name night" },
+	{ .name = "run", .operands = "[PROGRAM [ARG...]]", .summary = "Start a program with tracing from its first line.",
+		.help = "The shell becomes PROGRAM. A debugger runs it, or without PROGRAM its present one with its present arguments. Options\n"
+			"of tm's stand before PROGRAM; all behind it is PROGRAM's own. Its environment gets PYTHONTRACEMALLOC=N, which the Pythons\n"
+			"that it starts inherit; a PROGRAM called python... also '-X tracemalloc=N', because with -E or -I it would ignore that.",
+		.groups = TM_GROUP_ALL | TM_GROUP_LAUNCH, .word = TM_WORD_FILE, .rest = true, .run = tm_run_run,
+		.example = "tm run --nframe 5 python3 job.py" },
 	{ .name = "snapshot", .operands = "[SOURCE]", .summary = "Keep all traces, in this session or in a file (take_snapshot).",
 		.help = "Without -o it is kept in the session under its number or --name; the shell keeps nothing and needs -o. The file\n"
 			"is tm's own format: it opens at once whatever its size, and every command takes it as SOURCE.\n" SOURCE_HELP,

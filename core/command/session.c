@@ -11,6 +11,7 @@ struct tm_error *tm_session_open(const struct tm_front *front, struct tm_session
 		return tm_error_nomem();
 	s->front = *front;
 	s->defaults.limit = 10;
+	s->defaults.nframe = 1;
 	const char *format = getenv("TM_FORMAT");
 	static const char *const names[] = { "text", "table", "json", "csv" };
 	bool known = !format || !*format;

@@ -7,6 +7,7 @@ struct session {
 	PyObject *host;
 	struct tm_session *session;
 	struct tm_run *run; /* of the command that runs; NULL between two */
+	PyObject *later; /* arguments of host.launch(), which is called when the command has ended; NULL: none */
 	struct tm_text out;
 };
 
@@ -69,11 +70,11 @@ static struct tm_error *evaluate(void *ctx, const char *expression, uint64_t *re
 	return failed ? tm_run_failed(run) : NULL;
 }
 
-static void where(void *ctx, struct tm_text *t)
+/* A text that host.METHOD() gives, if there is such a method. */
+static void lend_text(struct tm_run *run, const char *method, struct tm_text *t)
 {
-	struct tm_run *run = ((struct session *)ctx)->run;
 	tm_run_enter(run);
-	PyObject *text = PyObject_HasAttrString(run->host, "where") ? PyObject_CallMethod(run->host, "where", NULL) : NULL;
+	PyObject *text = PyObject_HasAttrString(run->host, method) ? PyObject_CallMethod(run->host, method, NULL) : NULL;
 	PyObject *bytes = text && PyUnicode_Check(text) ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
 	if (bytes)
 		tm_text_puts(t, PyBytes_AsString(bytes));
@@ -82,17 +83,44 @@ static void where(void *ctx, struct tm_text *t)
 	tm_run_leave(run);
 }
 
+static void where(void *ctx, struct tm_text *t)
+{
+	lend_text(((struct session *)ctx)->run, "where", t);
+}
+
+static void program(void *ctx, struct tm_text *t)
+{
+	lend_text(((struct session *)ctx)->run, "program", t);
+}
+
+static struct tm_error *launch(void *ctx, const struct tm_launch *l)
+{
+	struct session *s = ctx;
+	tm_run_enter(s->run);
+	PyObject *name = l->program ? PyUnicode_DecodeUTF8(l->program, (Py_ssize_t)strlen(l->program), "surrogateescape") : (Py_INCREF(Py_None), Py_None);
+	PyObject *line = PyUnicode_DecodeUTF8(l->line, (Py_ssize_t)strlen(l->line), "surrogateescape");
+	Py_XDECREF(s->later);
+	s->later = name && line ? Py_BuildValue("(OOiO)", name, line, (int)l->nframe, l->python ? Py_True : Py_False) : NULL;
+	Py_XDECREF(name);
+	Py_XDECREF(line);
+	bool failed = !s->later;
+	tm_run_leave(s->run);
+	return failed ? tm_run_failed(s->run) : NULL;
+}
+
 /* ---- methods ---- */
 
 static int session_traverse(PyObject *self, visitproc visit, void *arg)
 {
 	Py_VISIT(of(self)->host);
+	Py_VISIT(of(self)->later);
 	return 0;
 }
 
 static int session_clear(PyObject *self)
 {
 	Py_CLEAR(of(self)->host);
+	Py_CLEAR(of(self)->later);
 	return 0;
 }
 
@@ -122,6 +150,8 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 	front.target = PyObject_HasAttrString(host, "target") ? target : NULL;
 	front.evaluate = PyObject_HasAttrString(host, "evaluate") ? evaluate : NULL;
 	front.where = where;
+	front.launch = PyObject_HasAttrString(host, "launch") ? launch : NULL;
+	front.program = program;
 	struct tm_error *err = tm_session_open(&front, &s->session);
 	if (!err)
 		return self;
@@ -206,6 +236,20 @@ static bool line_init(struct line *l, PyObject *given)
 	return false;
 }
 
+/* What the command, when it was a GOOD one, left to be done behind it. */
+static bool launch_later(struct session *s, bool good)
+{
+	PyObject *later = s->later;
+	s->later = NULL;
+	PyObject *method = good && later ? PyObject_GetAttrString(s->host, "launch") : NULL;
+	PyObject *done = method ? PyObject_CallObject(method, later) : NULL;
+	good = later ? done != NULL : good;
+	Py_XDECREF(done);
+	Py_XDECREF(method);
+	Py_XDECREF(later);
+	return good;
+}
+
 static PyObject *session_run(PyObject *self, PyObject *given)
 {
 	struct session *s = of(self);
@@ -234,9 +278,9 @@ static PyObject *session_run(PyObject *self, PyObject *given)
 	flush(s, true);
 	s->out.failed = false;
 	bool good = tm_run_end(&run, err, tm_raise_command);
-	s->run = NULL;
+	s->run = NULL; /* commands may run again: what is launched may run some */
 	line_free(&line);
-	if (!good)
+	if (!launch_later(s, good))
 		return NULL;
 	Py_INCREF(Py_None);
 	return Py_None;
@@ -318,7 +362,8 @@ static PyMethodDef methods[] = {
 
 static PyType_Slot slots[] = {
 	{ Py_tp_doc, "Session(host)\n\nRuns tm's commands. HOST has write(text); and where it can: target() -> Target, evaluate(expression) -> int,\n"
-		     "where() -> str, poll(what, done, total) -> bool (true: stop), and the attributes terminal and width." },
+		     "where() -> str, poll(what, done, total) -> bool (true: stop), program() -> str, launch(program, line, nframe, python), and the\n"
+		     "attributes terminal and width." },
 	{ Py_tp_new, session_new },
 	{ Py_tp_traverse, session_traverse },
 	{ Py_tp_clear, session_clear },

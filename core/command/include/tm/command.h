@@ -27,6 +27,16 @@ struct tm_setup {
 	const char *dir;       /* with auto_load, the folder; NULL: the debugger's own */
 };
 
+/* A program to start with tracing on. */
+struct tm_launch {
+	uint64_t nframe;
+	const char *program; /* NULL: the present one */
+	unsigned n;
+	const char *const *args; /* the words behind it, ends with NULL */
+	const char *line;	 /* the same as one line, in the user's own quotes */
+	bool python; /* the program is a Python, perhaps one that was told to ignore the environment: '-X tracemalloc' goes in front of args */
+};
+
 /* What the front end lends for the session's life. */
 struct tm_front {
 	struct tm_sink out;
@@ -40,6 +50,10 @@ struct tm_front {
 	struct tm_error *(*evaluate)(void *ctx, const char *expression, uint64_t *ret);
 	/* Runs the row NAME that is the shell's own, such as one that starts a debugger; optional. */
 	struct tm_error *(*shell)(void *ctx, const char *name, unsigned n, const char *const *operands, const struct tm_setup *setup);
+	/* Starts the program with PYTHONTRACEMALLOC set, when the command has ended: what then happens may be commands, too. Optional. */
+	struct tm_error *(*launch)(void *ctx, const struct tm_launch *l);
+	/* A debugger's present program, for tm_launch without one: its path, or nothing; optional. */
+	void (*program)(void *ctx, struct tm_text *t);
 	/* Where the target stands, in a few words, for the list of snapshots; optional. */
 	void (*where)(void *ctx, struct tm_text *t);
 	void *ctx;
@@ -119,6 +133,7 @@ struct tm_command {
 	unsigned groups;      /* enum tm_option_group */
 	enum tm_word word;    /* what its operands are */
 	unsigned most_operands;
+	bool rest;	      /* behind the first operand nothing is an option of ours: it is another program's */
 	bool shell;	      /* of the shell only: its front end runs it */
 	struct tm_error *(*run)(struct tm_session *s, const struct tm_args *args);
 };
