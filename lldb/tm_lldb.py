@@ -147,7 +147,7 @@ class Host:
     def launch(self, program, line, nframe, python):
         """Runs it; target.env-vars stay as they were, and target.run-args, unless they came with the program."""
         target, process = self.present()
-        if process.IsValid() and process.GetState() not in (lldb.eStateExited, lldb.eStateDetached, lldb.eStateUnloaded, lldb.eStateInvalid):
+        if there_still(target, process):
             raise tm.Error("a %s is there already: '%s' first" % (
                 ("core", "target delete") if process.GetPluginName() in POST_MORTEM else ("process", "process kill")))
         if program is None:
@@ -156,23 +156,34 @@ class Host:
         else:
             arguments = shlex.split(line)
             if target.GetExecutable().fullpath != os.path.abspath(shutil.which(program) or program):
-                self.do("target create --", program)
+                self.do(target, "target create --", program)
+                target = self.debugger.GetSelectedTarget()
         try:
             options = ["-X", "tracemalloc=%d" % nframe] if python else []
-            self.do("process launch -E PYTHONTRACEMALLOC=%d --" % nframe, *options, *arguments)
+            self.do(target, "process launch -E PYTHONTRACEMALLOC=%d --" % nframe, *options, *arguments)
         finally:
-            self.do("settings set -- target.run-args" if arguments else "settings clear target.run-args", *arguments)
+            self.do(target, "settings set -- target.run-args" if arguments else "settings clear target.run-args", *arguments)
 
-    def do(self, command, *words):
-        """A command of LLDB's, whose output becomes ours."""
+    def do(self, target, command, *words):
+        """A command of LLDB's for that target, whose output becomes ours."""
         result = lldb.SBCommandReturnObject()
         line = " ".join([command, *map(shlex.quote, words)])
         if command.startswith("settings"):  # where quotes do not keep an expression from being evaluated
             line = line.replace("`", "\\`")
-        self.debugger.GetCommandInterpreter().HandleCommand(line, result)
+        self.debugger.GetCommandInterpreter().HandleCommand(line, lldb.SBExecutionContext(target), result)
         self.write(result.GetOutput() or "")
         if not result.Succeeded():
             raise tm.Error(re.sub("^error: ", "", result.GetError() or "'%s' failed" % command).strip())
+
+
+def there_still(target, process):
+    if not process.IsValid() or process.GetState() in (lldb.eStateInvalid, lldb.eStateUnloaded, lldb.eStateDetached, lldb.eStateExited):
+        return False
+    try:
+        program_headers(target, process, target.GetAddressByteSize())
+        return True
+    except tm.Error:
+        return process.GetState() == lldb.eStateRunning
 
 
 def core_path(process):
