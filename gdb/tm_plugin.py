@@ -120,6 +120,16 @@ class Host:
             return ""
 
 
+    # ---- lines of traced memory ----
+
+    @staticmethod
+    def watch(name, address, length):
+        Line(name, address, length)
+
+    @staticmethod
+    def watched(name):
+        return next(("watchpoint %d" % line.number for line in lines() if line.name == name), "")
+
     # ---- programs ----
 
     @staticmethod
@@ -223,6 +233,34 @@ def file_names(start):
     return names
 
 
+class Line(gdb.Breakpoint):
+    """The watchpoint of a 'tm break': removing it is all that it takes to disarm."""
+
+    def __init__(self, name, address, length):
+        with gdb.with_parameter("language", "c"), gdb.with_parameter("breakpoint always-inserted", "on"):
+            super().__init__("*(unsigned %s *) %#x" % ("int" if length == 4 else "long long", address), gdb.BP_WATCHPOINT, gdb.WP_WRITE)
+        if self.type != gdb.BP_HARDWARE_WATCHPOINT:
+            self.delete()
+            raise gdb.error("GDB has no hardware watchpoint for this target; without one it would go step by step")
+        self.name, self.address, self.length = name, address, length
+        self.inferior = gdb.selected_inferior()
+        self.commands = "delete %d\ntm compare %s" % (self.number, name)
+
+    def stop(self):
+        return session.crossed(self.name, bytes(self.inferior.read_memory(self.address, self.length)))
+
+    @staticmethod
+    def exited(event):
+        """Another process has its peak elsewhere."""
+        for line in lines():
+            if line.inferior == event.inferior:
+                line.delete()
+
+
+def lines():
+    return [line for line in gdb.breakpoints() if isinstance(line, Line)]
+
+
 class Command(gdb.Command):
     """A row of the table of commands."""
 
@@ -318,5 +356,6 @@ def register():
 tm = import_module()
 host = Host()
 session = tm.gdb = tm.Session(host)
+gdb.events.exited.connect(Line.exited)
 tm.bind(host)
 register()

@@ -139,6 +139,20 @@ class Host:
         return "%s ()%s" % (frame.GetFunctionName() or hex(frame.GetPC()), at)
 
 
+    # ---- lines of traced memory ----
+
+    def watch(self, name, address, length):
+        target, process = self.present()
+        error = lldb.SBError()
+        watchpoint = target.WatchAddress(address, length, False, True, error)
+        if error.Fail() or not watchpoint:
+            raise tm.Error("no hardware watchpoint: %s" % (error.GetCString() or "LLDB has none for this target"))
+        Line.every[self.debugger.GetID(), watchpoint.GetID()] = Line(name, watchpoint, target, process)
+        self.do(target, "watchpoint command add -F %s.written" % __name__, str(watchpoint.GetID()))
+
+    def watched(self, name):
+        return next(("watchpoint %d" % line.watchpoint.GetID() for line in Line.every.values() if line.name == name and line.there()), "")
+
     # ---- programs ----
 
     def program(self):
@@ -174,6 +188,40 @@ class Host:
         self.write(result.GetOutput() or "")
         if not result.Succeeded():
             raise tm.Error(re.sub("^error: ", "", result.GetError() or "'%s' failed" % command).strip())
+
+
+class Line:
+    """The watchpoint of a 'tm break': removing it is all that it takes to disarm."""
+
+    every = {}  # by debugger and number
+
+    def __init__(self, name, watchpoint, target, process):
+        self.name, self.watchpoint, self.target, self.process = name, watchpoint, target, process.GetUniqueID()
+
+    def there(self):
+        """Another process has its peak elsewhere."""
+        if self.target.GetProcess().GetUniqueID() != self.process or self.target.GetProcess().GetState() == lldb.eStateExited:
+            self.remove()
+        return bool(self.target.FindWatchpointByID(self.watchpoint.GetID()))
+
+    def remove(self):
+        self.target.DeleteWatchpoint(self.watchpoint.GetID())
+
+
+def written(frame, watchpoint, internal_dict):
+    """LLDB calls it when the process wrote there; false: it goes on."""
+    target = frame.GetThread().GetProcess().GetTarget()
+    debugger = target.GetDebugger()
+    line = Line.every[debugger.GetID(), watchpoint.GetID()]
+    host, session = tm.lldb[debugger.GetID()]
+    data = target.GetProcess().ReadMemory(watchpoint.GetWatchAddress(), watchpoint.GetWatchSize(), lldb.SBError())
+    if not session.crossed(line.name, data):
+        return False
+    line.remove()
+    result = lldb.SBCommandReturnObject()
+    run(debugger, "compare " + line.name, lldb.SBExecutionContext(frame), result)
+    print(result.GetOutput() or result.GetError(), end="", flush=True)
+    return True
 
 
 def there_still(target, process):

@@ -6,6 +6,12 @@
 	"files may be compressed and are told apart by their content. In a debugger no SOURCE means the present target."
 
 const struct tm_command tm_commands[] = {
+	{ .name = "break", .operands = "", .summary = "Stop the target in the allocation that takes its traced memory across a line.",
+		.help = "In GDB and LLDB, on a process. Takes a snapshot, break-1 the first time, and sets a hardware watchpoint on the peak, which is\n"
+			"written only when a new one is reached: a process below its peak runs at full speed. When the line is reached, the\n"
+			"process stops, the watchpoint is gone, and what grew since then is shown. Deleting the debugger's watchpoint disarms.\n"
+			"Without an option: lists what is armed.",
+		.groups = TM_GROUP_ALL | TM_GROUP_LINE | TM_GROUP_RENDER, .run = tm_run_break, .example = "tm break --grow 10M" },
 	{ .name = "compare", .alias = "diff", .operands = "[OLD [NEW]]",
 		.summary = "Show what grew and what shrank between two snapshots (Snapshot.compare_to).",
 		.help = "OLD and NEW are SOURCEs. Without them: the last two snapshots of this session; with OLD alone: it against the\n"

@@ -35,6 +35,9 @@ void tm_session_close(struct tm_session *s)
 	while (s->held.n)
 		tm_error_free(tm_session_drop(s, s->held.items[s->held.n - 1].name));
 	tm_array_free(&s->held);
+	for (size_t i = 0; i < s->armed.n; i++)
+		free(s->armed.items[i].name);
+	tm_array_free(&s->armed);
 	for (size_t i = 0; i < s->texts.n; i++)
 		free(s->texts.items[i]);
 	tm_array_free(&s->texts);

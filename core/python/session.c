@@ -70,11 +70,11 @@ static struct tm_error *evaluate(void *ctx, const char *expression, uint64_t *re
 	return failed ? tm_run_failed(run) : NULL;
 }
 
-/* A text that host.METHOD() gives, if there is such a method. */
-static void lend_text(struct tm_run *run, const char *method, struct tm_text *t)
+/* A text that host.METHOD(ARGUMENT) gives, if there is such a method; ARGUMENT may be NULL: none. */
+static void lend_text(struct tm_run *run, const char *method, const char *argument, struct tm_text *t)
 {
 	tm_run_enter(run);
-	PyObject *text = PyObject_HasAttrString(run->host, method) ? PyObject_CallMethod(run->host, method, NULL) : NULL;
+	PyObject *text = PyObject_HasAttrString(run->host, method) ? PyObject_CallMethod(run->host, method, argument ? "s" : NULL, argument) : NULL;
 	PyObject *bytes = text && PyUnicode_Check(text) ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
 	if (bytes)
 		tm_text_puts(t, PyBytes_AsString(bytes));
@@ -85,12 +85,27 @@ static void lend_text(struct tm_run *run, const char *method, struct tm_text *t)
 
 static void where(void *ctx, struct tm_text *t)
 {
-	lend_text(((struct session *)ctx)->run, "where", t);
+	lend_text(((struct session *)ctx)->run, "where", NULL, t);
+}
+
+static struct tm_error *watch(void *ctx, const char *name, uint64_t address, unsigned length)
+{
+	struct tm_run *run = ((struct session *)ctx)->run;
+	tm_run_enter(run);
+	PyObject *done = PyObject_CallMethod(run->host, "watch", "sKI", name, (unsigned long long)address, length);
+	Py_XDECREF(done);
+	tm_run_leave(run);
+	return done ? NULL : tm_run_failed(run);
+}
+
+static void watched(void *ctx, const char *name, struct tm_text *t)
+{
+	lend_text(((struct session *)ctx)->run, "watched", name, t);
 }
 
 static void program(void *ctx, struct tm_text *t)
 {
-	lend_text(((struct session *)ctx)->run, "program", t);
+	lend_text(((struct session *)ctx)->run, "program", NULL, t);
 }
 
 static struct tm_error *launch(void *ctx, const struct tm_launch *l)
@@ -152,6 +167,8 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 	front.where = where;
 	front.launch = PyObject_HasAttrString(host, "launch") ? launch : NULL;
 	front.program = program;
+	front.watch = PyObject_HasAttrString(host, "watch") ? watch : NULL;
+	front.watched = watched;
 	struct tm_error *err = tm_session_open(&front, &s->session);
 	if (!err)
 		return self;
@@ -313,6 +330,15 @@ static PyObject *session_complete(PyObject *self, PyObject *line)
 	return result;
 }
 
+static PyObject *session_crossed(PyObject *self, PyObject *args)
+{
+	const char *name;
+	PyObject *bytes;
+	if (!PyArg_ParseTuple(args, "sS:crossed", &name, &bytes))
+		return NULL;
+	return PyBool_FromLong(tm_session_crossed(of(self)->session, name, PyBytes_AsString(bytes), (size_t)PyBytes_Size(bytes)));
+}
+
 static PyObject *session_snapshot(PyObject *self, PyObject *args)
 {
 	const char *name;
@@ -356,14 +382,16 @@ static PyMethodDef methods[] = {
 		"complete(line) -> (words, start, files, expression)\n\nWhat may stand at the end of LINE: whole WORDS for what begins at START;\n"
 		"FILES, EXPRESSION: also a file name, an expression of the host's language." },
 	{ "settings", session_settings, METH_NOARGS, "settings() -> dict\n\nThe present defaults, by name: what 'tm config' shows." },
+	{ "crossed", session_crossed, METH_VARARGS,
+		"crossed(name, data) -> bool\n\nDo the bytes that host.watch(NAME, ...) was asked to watch say that the line of 'tm break' is reached?" },
 	{ "snapshot", session_snapshot, METH_VARARGS, "snapshot(name) -> Snapshot\n\nOne that the session keeps. Raises KeyError." },
 	{ 0 },
 };
 
 static PyType_Slot slots[] = {
 	{ Py_tp_doc, "Session(host)\n\nRuns tm's commands. HOST has write(text); and where it can: target() -> Target, evaluate(expression) -> int,\n"
-		     "where() -> str, poll(what, done, total) -> bool (true: stop), program() -> str, launch(program, line, nframe, python), and the\n"
-		     "attributes terminal and width." },
+		     "where() -> str, poll(what, done, total) -> bool (true: stop), program() -> str, launch(program, line, nframe, python),\n"
+		     "watch(name, address, length), watched(name) -> str, and the attributes terminal and width." },
 	{ Py_tp_new, session_new },
 	{ Py_tp_traverse, session_traverse },
 	{ Py_tp_clear, session_clear },

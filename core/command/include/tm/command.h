@@ -54,6 +54,13 @@ struct tm_front {
 	struct tm_error *(*launch)(void *ctx, const struct tm_launch *l);
 	/* A debugger's present program, for tm_launch without one: its path, or nothing; optional. */
 	void (*program)(void *ctx, struct tm_text *t);
+	/*
+	 * Asks tm_session_crossed(NAME) whenever the LENGTH bytes at ADDRESS of the target were written, until the answer is yes: then
+	 * the target stops, and 'tm compare NAME' is run. Its user may take it away at any time. Optional.
+	 */
+	struct tm_error *(*watch)(void *ctx, const char *name, uint64_t address, unsigned length);
+	/* What the host calls it ("watchpoint 2"); nothing: it is not there any more. */
+	void (*watched)(void *ctx, const char *name, struct tm_text *t);
 	/* Where the target stands, in a few words, for the list of snapshots; optional. */
 	void (*where)(void *ctx, struct tm_text *t);
 	void *ctx;
@@ -85,6 +92,9 @@ struct tm_completion {
 };
 struct tm_error *tm_session_complete(struct tm_session *s, const char *line, struct tm_completion *ret);
 void tm_completion_free(struct tm_completion *c);
+
+/* Does the target's word at P, LEN bytes, say that the line of 'tm break' NAME is reached? */
+bool tm_session_crossed(const struct tm_session *s, const char *name, const void *p, size_t len);
 
 /* A snapshot that the session keeps, by name; NULL: none. A reference is the caller's. */
 struct tm_snapshot *tm_session_snapshot(struct tm_session *s, const char *name);
