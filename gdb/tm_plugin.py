@@ -130,6 +130,16 @@ class Host:
     def watched(name):
         return next(("watchpoint %d" % line.number for line in lines() if line.name == name), "")
 
+    @staticmethod
+    def record(location):
+        """A snapshot that fails keeps GDB from what comes behind it."""
+        before = {one.number for one in gdb.breakpoints()}
+        gdb.execute("break " + location)
+        new = [one for one in gdb.breakpoints() if one.number not in before]
+        if not new:
+            raise gdb.error("no breakpoint was set")
+        new[0].commands = "silent\ntm snapshot\ncontinue"
+
     # ---- programs ----
 
     @staticmethod

@@ -148,10 +148,20 @@ class Host:
         if error.Fail() or not watchpoint:
             raise tm.Error("no hardware watchpoint: %s" % (error.GetCString() or "LLDB has none for this target"))
         Line.every[self.debugger.GetID(), watchpoint.GetID()] = Line(name, watchpoint, target, process)
-        self.do(target, "watchpoint command add -F %s.written" % __name__, str(watchpoint.GetID()))
+        call = "return %s.written(frame, wp, internal_dict)" % __name__  # of a function that is named alone LLDB 16 forgets the answer
+        self.do(target, "watchpoint command add -s python -o", call, str(watchpoint.GetID()))
 
     def watched(self, name):
         return next(("watchpoint %d" % line.watchpoint.GetID() for line in Line.every.values() if line.name == name and line.there()), "")
+
+    def record(self, location):
+        target, _ = self.present()
+        if not target:
+            raise tm.Error("no target yet: 'target create PROGRAM' makes one")
+        before = target.GetNumBreakpoints()
+        self.do(target, ("breakpoint set " if location.startswith("-") else "_regexp-break ") + location)
+        for i in range(before, target.GetNumBreakpoints()):
+            target.GetBreakpointAtIndex(i).SetScriptCallbackFunction(__name__ + ".recorded")
 
     # ---- programs ----
 
@@ -199,13 +209,21 @@ class Line:
         self.name, self.watchpoint, self.target, self.process = name, watchpoint, target, process.GetUniqueID()
 
     def there(self):
-        """Another process has its peak elsewhere."""
-        if self.target.GetProcess().GetUniqueID() != self.process or self.target.GetProcess().GetState() == lldb.eStateExited:
-            self.remove()
-        return bool(self.target.FindWatchpointByID(self.watchpoint.GetID()))
+        """Another process has its peak elsewhere. Of one that ended LLDB keeps the watchpoint, disabled, until there is another one."""
+        process = self.target.GetProcess()
+        if process.GetUniqueID() == self.process and process.GetState() != lldb.eStateExited:
+            return bool(self.target.FindWatchpointByID(self.watchpoint.GetID()))
+        self.remove()
+        return False
 
     def remove(self):
         self.target.DeleteWatchpoint(self.watchpoint.GetID())
+
+    @classmethod
+    def prune(cls):
+        for key, line in list(cls.every.items()):
+            if not line.there() and not line.target.FindWatchpointByID(line.watchpoint.GetID()):
+                del cls.every[key]
 
 
 def written(frame, watchpoint, internal_dict):
@@ -218,10 +236,21 @@ def written(frame, watchpoint, internal_dict):
     if not session.crossed(line.name, data):
         return False
     line.remove()
-    result = lldb.SBCommandReturnObject()
-    run(debugger, "compare " + line.name, lldb.SBExecutionContext(frame), result)
-    print(result.GetOutput() or result.GetError(), end="", flush=True)
+    say("compare " + line.name, debugger, frame)
     return True
+
+
+def recorded(frame, location, internal_dict):
+    """The process goes on when the snapshot is good."""
+    return not say("snapshot", frame.GetThread().GetProcess().GetTarget().GetDebugger(), frame)
+
+
+def say(line, debugger, frame):
+    """A command outside of any command."""
+    result = lldb.SBCommandReturnObject()
+    run(debugger, line, lldb.SBExecutionContext(frame), result)
+    print(result.GetOutput() or result.GetError(), end="", flush=True)
+    return result.Succeeded()
 
 
 def there_still(target, process):
@@ -354,7 +383,7 @@ def kind_of(row):
         from lldb.plugins.parsed_cmd import LLDBOptionValueParser
     except ImportError:
         return Command, ""
-    if row["name"] not in ("traceback", "run") and hasattr(LLDBOptionValueParser, "dest_for_option"):
+    if row["name"] not in ("traceback", "run", "record") and hasattr(LLDBOptionValueParser, "dest_for_option"):
         return Parsed, "-p"
     return Command, "-C %s" % ("variable-path" if row["name"] == "traceback" else "disk-file")
 
@@ -363,6 +392,7 @@ def run(debugger, line, context, result):
     """One command of tm. Nothing is raised: LLDB would take it for success."""
     host, session = tm.lldb[debugger.GetID()]
     host.context, host.started, host.status = context, time.monotonic(), 1
+    Line.prune()
     try:
         session.run(line)
         host.status = 0

@@ -159,6 +159,7 @@ struct tm_error *tm_run_config(struct tm_session *s, const struct tm_args *args)
 struct tm_error *tm_run_drop(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_dump(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_load(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_record(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_run(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_shell(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_list(struct tm_session *s, const struct tm_args *args);

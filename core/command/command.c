@@ -61,6 +61,11 @@ const struct tm_command tm_commands[] = {
 			"with gzip, xz or zstd.",
 		.groups = TM_GROUP_ALL | TM_GROUP_NAME | TM_GROUP_FILTER, .word = TM_WORD_FILE, .most_operands = 1, .run = tm_run_load,
 		.example = "tm load night.pickle --name night" },
+	{ .name = "record", .operands = "LOCATION", .summary = "Take a snapshot whenever the target comes to a place, and let it go on.",
+		.help = "In GDB and LLDB. LOCATION is what the debugger's own 'break' or 'b' takes; one that begins with '-' needs a '--' in front of\n"
+			"it. It becomes a breakpoint; deleting that ends it. When a snapshot cannot be taken the target stays there. 'tm list'\n"
+			"shows the growth from one to the next.",
+		.groups = TM_GROUP_ALL, .word = TM_WORD_EXPRESSION, .rest = true, .run = tm_run_record, .example = "tm record fsync" },
 	{ .name = "run", .operands = "[PROGRAM [ARG...]]", .summary = "Start a program with tracing from its first line.",
 		.help = "The shell becomes PROGRAM. A debugger runs it, or without PROGRAM its present one with its present arguments. Options\n"
 			"of tm's stand before PROGRAM; all behind it is PROGRAM's own. Its environment gets PYTHONTRACEMALLOC=N, which the Pythons\n"

@@ -103,6 +103,18 @@ static void watched(void *ctx, const char *name, struct tm_text *t)
 	lend_text(((struct session *)ctx)->run, "watched", name, t);
 }
 
+static struct tm_error *record(void *ctx, const char *location)
+{
+	struct tm_run *run = ((struct session *)ctx)->run;
+	tm_run_enter(run);
+	PyObject *text = PyUnicode_DecodeUTF8(location, (Py_ssize_t)strlen(location), "surrogateescape");
+	PyObject *done = text ? PyObject_CallMethod(run->host, "record", "O", text) : NULL;
+	Py_XDECREF(text);
+	Py_XDECREF(done);
+	tm_run_leave(run);
+	return done ? NULL : tm_run_failed(run);
+}
+
 static void program(void *ctx, struct tm_text *t)
 {
 	lend_text(((struct session *)ctx)->run, "program", NULL, t);
@@ -169,6 +181,7 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 	front.program = program;
 	front.watch = PyObject_HasAttrString(host, "watch") ? watch : NULL;
 	front.watched = watched;
+	front.record = PyObject_HasAttrString(host, "record") ? record : NULL;
 	struct tm_error *err = tm_session_open(&front, &s->session);
 	if (!err)
 		return self;
@@ -391,7 +404,7 @@ static PyMethodDef methods[] = {
 static PyType_Slot slots[] = {
 	{ Py_tp_doc, "Session(host)\n\nRuns tm's commands. HOST has write(text); and where it can: target() -> Target, evaluate(expression) -> int,\n"
 		     "where() -> str, poll(what, done, total) -> bool (true: stop), program() -> str, launch(program, line, nframe, python),\n"
-		     "watch(name, address, length), watched(name) -> str, and the attributes terminal and width." },
+		     "watch(name, address, length), watched(name) -> str, record(location), and the attributes terminal and width." },
 	{ Py_tp_new, session_new },
 	{ Py_tp_traverse, session_traverse },
 	{ Py_tp_clear, session_clear },

@@ -61,6 +61,8 @@ struct tm_front {
 	struct tm_error *(*watch)(void *ctx, const char *name, uint64_t address, unsigned length);
 	/* What the host calls it ("watchpoint 2"); nothing: it is not there any more. */
 	void (*watched)(void *ctx, const char *name, struct tm_text *t);
+	/* From now on 'tm snapshot' is run whenever the target comes to LOCATION, in the host's words, until its user takes that away. Optional. */
+	struct tm_error *(*record)(void *ctx, const char *location);
 	/* Where the target stands, in a few words, for the list of snapshots; optional. */
 	void (*where)(void *ctx, struct tm_text *t);
 	void *ctx;
