@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import shlex
 import sys
 import time
 
@@ -121,6 +122,51 @@ class Host(tm_control.Hands):
             return ""
 
 
+    # ---- lines of traced memory ----
+
+    @staticmethod
+    def watch(name, address, length):
+        Line(name, address, length)
+
+    @staticmethod
+    def watched(name):
+        return next(("watchpoint %d" % line.number for line in lines() if line.name == name), "")
+
+    @staticmethod
+    def record(location):
+        """A snapshot that fails keeps GDB from what comes behind it."""
+        before = {one.number for one in gdb.breakpoints()}
+        gdb.execute("break " + location)
+        new = [one for one in gdb.breakpoints() if one.number not in before]
+        if not new:
+            raise gdb.error("no breakpoint was set")
+        new[0].commands = "silent\ntm snapshot\ncontinue"
+
+    # ---- programs ----
+
+    @staticmethod
+    def program():
+        return gdb.selected_inferior().progspace.filename or ""
+
+    @staticmethod
+    def launch(program, line, nframe, python):
+        """Runs it; the user's environment stays as it was, and the arguments, unless they came with the program."""
+        inferior = gdb.selected_inferior()
+        if inferior.pid and not (inferior.connection and inferior.connection.type == "core"):
+            raise gdb.error("a process is there already: 'kill' or 'detach' it first")
+        if program is not None:
+            gdb.execute("file " + shlex.quote(program))
+        arguments = arguments_of(inferior) if program is None else line
+        before = re.match("PYTHONTRACEMALLOC = (.*)", told("show environment PYTHONTRACEMALLOC"))
+        try:
+            gdb.execute("set args " + ("-X tracemalloc=%d " % nframe if python else "") + arguments)
+            gdb.execute("set environment PYTHONTRACEMALLOC = %d" % nframe)
+            gdb.execute("run")
+        finally:
+            gdb.execute("set args " + arguments)
+            gdb.execute("set environment PYTHONTRACEMALLOC = " + before.group(1) if before else "unset environment PYTHONTRACEMALLOC")
+
+
 def stands():
     """Whether the selected thread is stopped, although its stop may not have been told to the user yet."""
     try:
@@ -139,6 +185,12 @@ def told(command):
         return text
     pieces = re.findall(r'^~"(.*)"$', text, re.MULTILINE)
     return "".join(pieces).encode("ascii", "replace").decode("unicode_escape").encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+def arguments_of(inferior):
+    if hasattr(inferior, "arguments"):  # GDB 14
+        return inferior.arguments or ""
+    return re.search(r'is "(.*)"\.$', told("show args").strip(), re.DOTALL).group(1)
 
 
 def program_headers():
@@ -191,6 +243,34 @@ def file_names(start):
     if len(names) == 1 and os.path.isdir(names[0]):
         names = [names[0] + "/"] + glob.glob(glob.escape(names[0]) + "/*")
     return names
+
+
+class Line(gdb.Breakpoint):
+    """The watchpoint of a 'tm break': removing it is all that it takes to disarm."""
+
+    def __init__(self, name, address, length):
+        with gdb.with_parameter("language", "c"), gdb.with_parameter("breakpoint always-inserted", "on"):
+            super().__init__("*(unsigned %s *) %#x" % ("int" if length == 4 else "long long", address), gdb.BP_WATCHPOINT, gdb.WP_WRITE)
+        if self.type != gdb.BP_HARDWARE_WATCHPOINT:
+            self.delete()
+            raise gdb.error("GDB has no hardware watchpoint for this target; without one it would go step by step")
+        self.name, self.address, self.length = name, address, length
+        self.inferior = gdb.selected_inferior()
+        self.commands = "delete %d\ntm compare %s" % (self.number, name)
+
+    def stop(self):
+        return session.crossed(self.name, bytes(self.inferior.read_memory(self.address, self.length)))
+
+    @staticmethod
+    def exited(event):
+        """Another process has its peak elsewhere."""
+        for line in lines():
+            if line.inferior == event.inferior:
+                line.delete()
+
+
+def lines():
+    return [line for line in gdb.breakpoints() if isinstance(line, Line)]
 
 
 class Command(gdb.Command):
@@ -288,5 +368,6 @@ def register():
 tm = import_module()
 host = Host()
 session = tm.gdb = tm.Session(host)
+gdb.events.exited.connect(Line.exited)
 tm.bind(host)
 register()

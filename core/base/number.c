@@ -91,3 +91,19 @@ bool tm_parse_u64(const char *s, uint64_t *ret)
 	*ret = v;
 	return true;
 }
+
+bool tm_parse_size(const char *s, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	char digits[24] = "";
+	size_t len = strspn(s, "0123456789");
+	const char *unit = s[len] ? strchr(units, s[len]) : NULL, *rest = s + len + (unit != NULL);
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	if (!len || len >= sizeof digits || (*rest && (!unit || strcmp(rest, "iB") != 0)))
+		return false;
+	memcpy(digits, s, len);
+	if (!tm_parse_u64(digits, ret) || *ret > UINT64_MAX >> shift)
+		return false;
+	*ret <<= shift;
+	return true;
+}

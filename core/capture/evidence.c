@@ -327,6 +327,7 @@ static void read_state(struct judge *j, struct tm_state *s)
 		(c->layout->entry.value == TM_NONE || get_word(j, c->domains, &s->domains));
 	s->has_traced = get_word(j, c->traced, &s->traced);
 	s->has_peak = get_word(j, c->peak, &s->peak);
+	s->peak_at = c->peak;
 	s->lock_held = lock_held(j);
 }
 
@@ -415,6 +416,7 @@ static void look_for_total(struct judge *j, struct tm_state *s)
 		bool a = get_word(j, at + w, &above) && above >= v && above < 1ull << 56;
 		s->has_peak = a != b; /* both or neither: cannot tell */
 		s->peak = a ? above : below;
+		s->peak_at = a ? at + w : at - w;
 	}
 }
 
@@ -525,6 +527,7 @@ static struct tm_error *freeze(struct judge *j, struct tm_judgement *ret)
 	a->traced = s->traced;
 	a->has_peak = s->has_peak;
 	a->peak = s->peak;
+	a->peak_address = s->has_peak ? s->peak_at : 0;
 	a->has_memory = true;
 	a->memory = j->memory;
 	a->own_memory = j->own_memory;

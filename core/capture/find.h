@@ -77,6 +77,7 @@ struct tm_state {
 	bool has_config, has_tables, has_traced, has_peak;
 	int32_t initialized, tracing, max_nframe;
 	uint64_t traces, tracebacks, filenames, domains, traced, peak;
+	uint64_t peak_at; /* with has_peak: its address */
 	bool lock_held;
 };
 

@@ -131,7 +131,7 @@ int main(int argc, char **argv)
 			sigaction(signals[i], &sa, NULL);
 	}
 	struct tm_front front = { .out = { write_out, &output }, .poll = { poll, &progress }, .terminal = isatty(STDOUT_FILENO),
-		.width = ws.ws_col, .shell = run_own, .control = drive };
+		.width = ws.ws_col, .shell = run_own, .control = drive, .launch = tm_shell_launch };
 	front.ctx = &front.out;
 	struct tm_session *session;
 	struct tm_error *err = tm_session_open(&front, &session);

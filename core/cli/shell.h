@@ -7,6 +7,8 @@
 /* tm gdb, tm lldb: becomes the debugger. OPERANDS are a PID, a core, a program and its core, or nothing. Returns only on failure. */
 struct tm_error *tm_shell_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
 struct tm_error *tm_shell_lldb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
+/* tm run: becomes the program. Returns only on failure. */
+struct tm_error *tm_shell_launch(void *ctx, const struct tm_launch *l);
 /* tm install-gdb, tm install-lldb: from now on the debugger has the commands by itself. */
 struct tm_error *tm_shell_install_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
 struct tm_error *tm_shell_install_lldb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);

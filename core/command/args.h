@@ -22,6 +22,8 @@ enum tm_option_group {
 	TM_GROUP_AUTO_LOAD = 16384, /* ... so that some programs bring it */
 	TM_GROUP_CONTROL = 32768, /* commands that let the target run */
 	TM_GROUP_PROCESS = 65536, /* commands that mean a process */
+	TM_GROUP_LAUNCH = 1 << 20,  /* commands that start a program */
+	TM_GROUP_LINE = 1 << 21,
 };
 
 enum { TM_MOST_STRINGS = 32 };
@@ -34,6 +36,8 @@ struct tm_args {
 	const struct tm_command *command;
 	const char *operands[64];
 	unsigned noperands;
+	const char *const *rest, *const *raw_rest; /* the operands of a row that takes the rest of its line; RAW: with their quotes */
+	unsigned nrest;
 	bool help;
 	/* source */
 	const char *core;
@@ -65,6 +69,8 @@ struct tm_args {
 	const char *for_python;
 	uint64_t timeout; /* seconds */
 	struct tm_setup setup;
+	uint64_t nframe;
+	const char *line_peak, *line_traced, *line_grow; /* sizes */
 };
 
 /* A snapshot that the session keeps. */
@@ -74,11 +80,19 @@ struct tm_held {
 	struct tm_snapshot *snapshot;
 };
 
+/* A line of traced memory that the host watches. */
+struct tm_armed {
+	char *name;    /* of the snapshot that was taken then, too */
+	uint64_t line; /* in bytes */
+	bool big;      /* the target's byte order */
+};
+
 struct tm_session {
 	struct tm_front front;
 	struct tm_args defaults; /* what a command line that says nothing means */
 	TM_ARRAY(struct tm_held) held;
 	uint64_t last_number;	 /* of snapshots without a name */
+	TM_ARRAY(struct tm_armed) armed;
 	TM_ARRAY(char *) texts;	 /* that the defaults point to */
 };
 
@@ -130,6 +144,8 @@ struct tm_error *tm_source_strict(const struct tm_args *args, const struct tm_sn
 struct tm_error *tm_args_check_output(const struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_args_write(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap); /* to -o FILE */
 struct tm_error *tm_args_deliver(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap);
+/* One line about what was done; frees T. */
+struct tm_error *tm_session_say(struct tm_session *s, const struct tm_snapshot *snap, struct tm_text *t);
 /* Renders to -o FILE or the front end, as the arguments say. */
 struct tm_error *tm_args_render(struct tm_session *s, const struct tm_args *args, const struct tm_report *r);
 /* "Python 3.11.7, process 1234" for headings. */
@@ -140,12 +156,15 @@ struct tm_error *tm_run_status(struct tm_session *s, const struct tm_args *args)
 struct tm_error *tm_run_statistics(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_traces(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_traceback(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_break(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_compare(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_control(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_config(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_drop(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_dump(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_load(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_record(struct tm_session *s, const struct tm_args *args);
+struct tm_error *tm_run_run(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_shell(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_list(struct tm_session *s, const struct tm_args *args);
 struct tm_error *tm_run_snapshot(struct tm_session *s, const struct tm_args *args);

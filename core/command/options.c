@@ -78,6 +78,13 @@ const struct tm_option tm_options[] = {
 	{ "auto-load", 0, TM_OPTION_STRING, "PYTHON", NULL, "load it only with this Python, by a file in the debugger's own folder",
 		AT(setup.auto_load), TM_GROUP_AUTO_LOAD, TM_WORD_FILE, false },
 	{ "dir", 0, TM_OPTION_STRING, "DIR", NULL, "with --auto-load: the folder", AT(setup.dir), TM_GROUP_AUTO_LOAD, TM_WORD_FILE, false },
+	{ "peak", 0, TM_OPTION_STRING, "SIZE", NULL, "stop when the peak reaches SIZE: bytes, or 10M, 2GiB ...", AT(line_peak), TM_GROUP_LINE,
+		TM_WORD_NONE, false },
+	{ "traced", 0, TM_OPTION_STRING, "SIZE", NULL, "stop when SIZE bytes are traced", AT(line_traced), TM_GROUP_LINE, TM_WORD_NONE, false },
+	{ "grow", 0, TM_OPTION_STRING, "SIZE", NULL, "stop when SIZE bytes more are traced than now", AT(line_grow), TM_GROUP_LINE,
+		TM_WORD_NONE, false },
+	{ "nframe", 0, TM_OPTION_NUMBER, "N", NULL, "keep the newest N frames of each traceback (default 1)", AT(nframe), TM_GROUP_LAUNCH,
+		TM_WORD_NONE, false },
 	{ "man", 0, TM_OPTION_FLAG, NULL, NULL, "print the manual page (roff)", AT(man), TM_GROUP_HELP, TM_WORD_NONE, false },
 	{ "help", 'h', TM_OPTION_FLAG, NULL, NULL, "show this help", AT(help), TM_GROUP_ALL, TM_WORD_NONE, false },
 	{ 0 },
@@ -286,7 +293,12 @@ struct tm_error *tm_args_parse(const struct tm_session *s, const struct tm_comma
 			err = parse_long(c, word, next, &used, args);
 		else if (options && word[0] == '-' && word[1] && !(word[1] >= '0' && word[1] <= '9'))
 			err = parse_letters(c, word, next, &used, args);
-		else if (args->noperands >= c->most_operands)
+		else if (c->rest) {
+			args->rest = argv + i;
+			args->raw_rest = raw + i;
+			args->nrest = (unsigned)(argc - i);
+			break;
+		} else if (args->noperands >= c->most_operands)
 			err = tm_error_new(TM_ERR_USAGE, "'%s' is one word too many; usage: tm %s%s%s", word, c->name, *c->operands ? " " : "", c->operands);
 		else
 			args->operands[args->noperands++] = c->word == TM_WORD_EXPRESSION ? raw[i] : word;

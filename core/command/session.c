@@ -12,6 +12,7 @@ struct tm_error *tm_session_open(const struct tm_front *front, struct tm_session
 	s->front = *front;
 	s->defaults.limit = 10;
 	s->defaults.timeout = 10;
+	s->defaults.nframe = 1;
 	const char *format = getenv("TM_FORMAT");
 	static const char *const names[] = { "text", "table", "json", "csv" };
 	bool known = !format || !*format;
@@ -35,6 +36,9 @@ void tm_session_close(struct tm_session *s)
 	while (s->held.n)
 		tm_error_free(tm_session_drop(s, s->held.items[s->held.n - 1].name));
 	tm_array_free(&s->held);
+	for (size_t i = 0; i < s->armed.n; i++)
+		free(s->armed.items[i].name);
+	tm_array_free(&s->armed);
 	for (size_t i = 0; i < s->texts.n; i++)
 		free(s->texts.items[i]);
 	tm_array_free(&s->texts);

@@ -28,7 +28,7 @@ static void put_growth(struct tm_text *t, const struct tm_held *before, const st
 }
 
 /* One line about what was done, and so can no longer be interrupted. */
-static struct tm_error *say(struct tm_session *s, const struct tm_snapshot *snap, struct tm_text *t)
+struct tm_error *tm_session_say(struct tm_session *s, const struct tm_snapshot *snap, struct tm_text *t)
 {
 	static const struct tm_column none[1];
 	struct tm_report r = { .snapshot = snap, .heading = tm_text_str(t), .columns = none };
@@ -66,7 +66,7 @@ struct tm_error *tm_args_write(struct tm_session *s, const struct tm_args *args,
 	put_total(&t, snap);
 	tm_text_printf(&t, ", to %s; ", args->output);
 	tm_text_origin(&t, snap);
-	return say(s, snap, &t);
+	return tm_session_say(s, snap, &t);
 }
 
 static struct tm_error *keep(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap)
@@ -85,7 +85,7 @@ static struct tm_error *keep(struct tm_session *s, const struct tm_args *args, s
 		tm_text_puts(&t, tm_text_str(&growth));
 		tm_text_puts(&t, "; ");
 		tm_text_origin(&t, snap);
-		err = say(s, snap, &t);
+		err = tm_session_say(s, snap, &t);
 	}
 	tm_text_free(&where);
 	tm_text_free(&growth);

@@ -7,6 +7,7 @@ struct session {
 	PyObject *host;
 	struct tm_session *session;
 	struct tm_run *run; /* of the command that runs; NULL between two */
+	PyObject *later; /* arguments of host.launch(), which is called when the command has ended; NULL: none */
 	struct tm_text out;
 	struct tm_hands hands;
 };
@@ -70,11 +71,11 @@ static struct tm_error *evaluate(void *ctx, const char *expression, uint64_t *re
 	return failed ? tm_run_failed(run) : NULL;
 }
 
-static void where(void *ctx, struct tm_text *t)
+/* A text that host.METHOD(ARGUMENT) gives, if there is such a method; ARGUMENT may be NULL: none. */
+static void lend_text(struct tm_run *run, const char *method, const char *argument, struct tm_text *t)
 {
-	struct tm_run *run = ((struct session *)ctx)->run;
 	tm_run_enter(run);
-	PyObject *text = PyObject_HasAttrString(run->host, "where") ? PyObject_CallMethod(run->host, "where", NULL) : NULL;
+	PyObject *text = PyObject_HasAttrString(run->host, method) ? PyObject_CallMethod(run->host, method, argument ? "s" : NULL, argument) : NULL;
 	PyObject *bytes = text && PyUnicode_Check(text) ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
 	if (bytes)
 		tm_text_puts(t, PyBytes_AsString(bytes));
@@ -104,17 +105,71 @@ PyObject *tm_host_command(struct tm_module_state *st, const char *const *words, 
 	return tm_run_end(&run, err, tm_raise_command) ? Py_BuildValue("") : NULL;
 }
 
+static void where(void *ctx, struct tm_text *t)
+{
+	lend_text(((struct session *)ctx)->run, "where", NULL, t);
+}
+
+static struct tm_error *watch(void *ctx, const char *name, uint64_t address, unsigned length)
+{
+	struct tm_run *run = ((struct session *)ctx)->run;
+	tm_run_enter(run);
+	PyObject *done = PyObject_CallMethod(run->host, "watch", "sKI", name, (unsigned long long)address, length);
+	Py_XDECREF(done);
+	tm_run_leave(run);
+	return done ? NULL : tm_run_failed(run);
+}
+
+static void watched(void *ctx, const char *name, struct tm_text *t)
+{
+	lend_text(((struct session *)ctx)->run, "watched", name, t);
+}
+
+static struct tm_error *record(void *ctx, const char *location)
+{
+	struct tm_run *run = ((struct session *)ctx)->run;
+	tm_run_enter(run);
+	PyObject *text = PyUnicode_DecodeUTF8(location, (Py_ssize_t)strlen(location), "surrogateescape");
+	PyObject *done = text ? PyObject_CallMethod(run->host, "record", "O", text) : NULL;
+	Py_XDECREF(text);
+	Py_XDECREF(done);
+	tm_run_leave(run);
+	return done ? NULL : tm_run_failed(run);
+}
+
+static void program(void *ctx, struct tm_text *t)
+{
+	lend_text(((struct session *)ctx)->run, "program", NULL, t);
+}
+
+static struct tm_error *launch(void *ctx, const struct tm_launch *l)
+{
+	struct session *s = ctx;
+	tm_run_enter(s->run);
+	PyObject *name = l->program ? PyUnicode_DecodeUTF8(l->program, (Py_ssize_t)strlen(l->program), "surrogateescape") : (Py_INCREF(Py_None), Py_None);
+	PyObject *line = PyUnicode_DecodeUTF8(l->line, (Py_ssize_t)strlen(l->line), "surrogateescape");
+	Py_XDECREF(s->later);
+	s->later = name && line ? Py_BuildValue("(OOiO)", name, line, (int)l->nframe, l->python ? Py_True : Py_False) : NULL;
+	Py_XDECREF(name);
+	Py_XDECREF(line);
+	bool failed = !s->later;
+	tm_run_leave(s->run);
+	return failed ? tm_run_failed(s->run) : NULL;
+}
+
 /* ---- methods ---- */
 
 static int session_traverse(PyObject *self, visitproc visit, void *arg)
 {
 	Py_VISIT(of(self)->host);
+	Py_VISIT(of(self)->later);
 	return 0;
 }
 
 static int session_clear(PyObject *self)
 {
 	Py_CLEAR(of(self)->host);
+	Py_CLEAR(of(self)->later);
 	return 0;
 }
 
@@ -146,6 +201,11 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 	front.where = where;
 	s->hands = tm_host_hands(&s->run);
 	front.hands = tm_host_has_hands(host) ? &s->hands : NULL;
+	front.launch = PyObject_HasAttrString(host, "launch") ? launch : NULL;
+	front.program = program;
+	front.watch = PyObject_HasAttrString(host, "watch") ? watch : NULL;
+	front.watched = watched;
+	front.record = PyObject_HasAttrString(host, "record") ? record : NULL;
 	struct tm_error *err = tm_session_open(&front, &s->session);
 	if (!err)
 		return self;
@@ -230,6 +290,20 @@ static bool line_init(struct line *l, PyObject *given)
 	return false;
 }
 
+/* What the command, when it was a GOOD one, left to be done behind it. */
+static bool launch_later(struct session *s, bool good)
+{
+	PyObject *later = s->later;
+	s->later = NULL;
+	PyObject *method = good && later ? PyObject_GetAttrString(s->host, "launch") : NULL;
+	PyObject *done = method ? PyObject_CallObject(method, later) : NULL;
+	good = later ? done != NULL : good;
+	Py_XDECREF(done);
+	Py_XDECREF(method);
+	Py_XDECREF(later);
+	return good;
+}
+
 static PyObject *session_run(PyObject *self, PyObject *given)
 {
 	struct session *s = of(self);
@@ -258,9 +332,9 @@ static PyObject *session_run(PyObject *self, PyObject *given)
 	flush(s, true);
 	s->out.failed = false;
 	bool good = tm_run_end(&run, err, tm_raise_command);
-	s->run = NULL;
+	s->run = NULL; /* commands may run again: what is launched may run some */
 	line_free(&line);
-	if (!good)
+	if (!launch_later(s, good))
 		return NULL;
 	Py_INCREF(Py_None);
 	return Py_None;
@@ -291,6 +365,15 @@ static PyObject *session_complete(PyObject *self, PyObject *line)
 	Py_XDECREF(words);
 	tm_completion_free(&c);
 	return result;
+}
+
+static PyObject *session_crossed(PyObject *self, PyObject *args)
+{
+	const char *name;
+	PyObject *bytes;
+	if (!PyArg_ParseTuple(args, "sS:crossed", &name, &bytes))
+		return NULL;
+	return PyBool_FromLong(tm_session_crossed(of(self)->session, name, PyBytes_AsString(bytes), (size_t)PyBytes_Size(bytes)));
 }
 
 static PyObject *session_snapshot(PyObject *self, PyObject *args)
@@ -336,14 +419,17 @@ static PyMethodDef methods[] = {
 		"complete(line) -> (words, start, files, expression)\n\nWhat may stand at the end of LINE: whole WORDS for what begins at START;\n"
 		"FILES, EXPRESSION: also a file name, an expression of the host's language." },
 	{ "settings", session_settings, METH_NOARGS, "settings() -> dict\n\nThe present defaults, by name: what 'tm config' shows." },
+	{ "crossed", session_crossed, METH_VARARGS,
+		"crossed(name, data) -> bool\n\nDo the bytes that host.watch(NAME, ...) was asked to watch say that the line of 'tm break' is reached?" },
 	{ "snapshot", session_snapshot, METH_VARARGS, "snapshot(name) -> Snapshot\n\nOne that the session keeps. Raises KeyError." },
 	{ 0 },
 };
 
 static PyType_Slot slots[] = {
 	{ Py_tp_doc, "Session(host)\n\nRuns tm's commands. HOST has write(text); and where it can: target() -> Target, evaluate(expression) -> int,\n"
-		     "where() -> str, poll(what, done, total) -> bool (true: stop), and the attributes terminal and width. A host whose target can\n"
-		     "be changed has write_memory(address, data); threads() -> [(tid, [pc, ...])]; call(tid, function, arguments, seconds) ->\n"
+		     "where() -> str, poll(what, done, total) -> bool (true: stop), program() -> str, launch(program, line, nframe, python),\n"
+		     "watch(name, address, length), watched(name) -> str, record(location), and the attributes terminal and width. A host whose\n"
+		     "target can be changed has write_memory(address, data); threads() -> [(tid, [pc, ...])]; call(tid, function, arguments, seconds) ->\n"
 		     "int; run_to(address, argument or None, seconds) -> tid or None; finish(tid, level, seconds) -> bool." },
 	{ Py_tp_new, session_new },
 	{ Py_tp_traverse, session_traverse },

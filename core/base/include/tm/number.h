@@ -14,5 +14,7 @@ double tm_divide(tm_u128 num, uint64_t den);
 void tm_text_size(struct tm_text *t, double size, bool sign);
 /* 12.3 % and the like: VALUE with one decimal. */
 void tm_text_fixed1(struct tm_text *t, double value);
+/* Bytes, or with a unit of 1024: "4096", "512K", "10M", "2GiB"; the whole string, and it fits. */
+bool tm_parse_size(const char *s, uint64_t *ret);
 bool tm_parse_u64(const char *s, uint64_t *ret); /* decimal or 0x hex, the whole string */
 #endif

@@ -28,6 +28,16 @@ struct tm_setup {
 	const char *dir;       /* with auto_load, the folder; NULL: the debugger's own */
 };
 
+/* A program to start with tracing on. */
+struct tm_launch {
+	uint64_t nframe;
+	const char *program; /* NULL: the present one */
+	unsigned n;
+	const char *const *args; /* the words behind it, ends with NULL */
+	const char *line;	 /* the same as one line, in the user's own quotes */
+	bool python; /* the program is a Python, perhaps one that was told to ignore the environment: '-X tracemalloc' goes in front of args */
+};
+
 /* What the front end lends for the session's life. */
 struct tm_front {
 	struct tm_sink out;
@@ -48,6 +58,19 @@ struct tm_front {
 	 * were said here.
 	 */
 	struct tm_error *(*control)(void *ctx, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout);
+	/* Starts the program with PYTHONTRACEMALLOC set, when the command has ended: what then happens may be commands, too. Optional. */
+	struct tm_error *(*launch)(void *ctx, const struct tm_launch *l);
+	/* A debugger's present program, for tm_launch without one: its path, or nothing; optional. */
+	void (*program)(void *ctx, struct tm_text *t);
+	/*
+	 * Asks tm_session_crossed(NAME) whenever the LENGTH bytes at ADDRESS of the target were written, until the answer is yes: then
+	 * the target stops, and 'tm compare NAME' is run. Its user may take it away at any time. Optional.
+	 */
+	struct tm_error *(*watch)(void *ctx, const char *name, uint64_t address, unsigned length);
+	/* What the host calls it ("watchpoint 2"); nothing: it is not there any more. */
+	void (*watched)(void *ctx, const char *name, struct tm_text *t);
+	/* From now on 'tm snapshot' is run whenever the target comes to LOCATION, in the host's words, until its user takes that away. Optional. */
+	struct tm_error *(*record)(void *ctx, const char *location);
 	/* Where the target stands, in a few words, for the list of snapshots; optional. */
 	void (*where)(void *ctx, struct tm_text *t);
 	void *ctx;
@@ -79,6 +102,9 @@ struct tm_completion {
 };
 struct tm_error *tm_session_complete(struct tm_session *s, const char *line, struct tm_completion *ret);
 void tm_completion_free(struct tm_completion *c);
+
+/* Does the target's word at P, LEN bytes, say that the line of 'tm break' NAME is reached? */
+bool tm_session_crossed(const struct tm_session *s, const char *name, const void *p, size_t len);
 
 /* A snapshot that the session keeps, by name; NULL: none. A reference is the caller's. */
 struct tm_snapshot *tm_session_snapshot(struct tm_session *s, const char *name);
@@ -127,6 +153,7 @@ struct tm_command {
 	unsigned groups;      /* enum tm_option_group */
 	enum tm_word word;    /* what its operands are */
 	unsigned most_operands;
+	bool rest;	      /* behind the first operand nothing is an option of ours: it is another program's */
 	bool shell;	      /* of the shell only: its front end runs it */
 	struct tm_error *(*run)(struct tm_session *s, const struct tm_args *args);
 };

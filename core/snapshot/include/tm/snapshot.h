@@ -76,6 +76,7 @@ struct tm_about {
 	bool has_traced;
 	uint64_t traced, peak; /* get_traced_memory(), the target's own count */
 	bool has_peak;
+	uint64_t peak_address; /* of the variable, in the target that was read; 0: not known, or read from a file */
 	bool has_memory;
 	uint64_t memory;    /* get_tracemalloc_memory(): what CPython would say */
 	uint64_t own_memory; /* what its tables really take, allocator's rounding included */
