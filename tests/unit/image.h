@@ -226,7 +226,7 @@ static inline void img_count(struct image *m, const struct img_table *t, uint64_
 	img_word(m, t->addr + (m->minor >= 9 ? 0 : m->word), entries);
 }
 
-/* _Py_hashtable_t; ≤ 3.8: entries hold KEY_SIZE and DATA_SIZE bytes. */
+/* _Py_hashtable_t; ≤ 3.8: entries hold KEY_SIZE and DATA_SIZE bytes; 3.9+: these say whose functions it has. */
 static inline struct img_table img_table(struct image *m, uint64_t nbuckets, unsigned key_size, unsigned data_size)
 {
 	unsigned w = m->word;
@@ -238,6 +238,10 @@ static inline struct img_table img_table(struct image *m, uint64_t nbuckets, uns
 	if (m->minor >= 9) { /* get_entry, hash, compare, key_destroy, value_destroy, malloc, free */
 		for (unsigned i = 3; i < 10; i++)
 			img_word(m, t.addr + i * w, i == 6 ? 0 : IMG_CODE + 16 * i);
+		if (!data_size) /* not that of traces: generic get_entry */
+			img_word(m, t.addr + 3 * w, IMG_CODE + 16 * 10);
+		if (key_size == w && !data_size) /* tracebacks, filenames: compare of their own */
+			img_word(m, t.addr + 5 * w, IMG_CODE + 16 * 11);
 	} else {
 		img_word(m, t.addr + 3 * w, key_size);
 		img_word(m, t.addr + 4 * w, data_size);

@@ -236,7 +236,7 @@ static void widen(struct process *p, uint64_t n)
 {
 	static const uint64_t sizes[] = { 100, 50, 7, 1 };
 	static const int tb[] = { 0, 0, 1, 2 };
-	p->traces = img_table(&p->m, n, 0, 0);
+	p->traces = img_table(&p->m, n, p->m.word, 2 * p->m.word);
 	img_word(&p->m, p->traces_at, p->traces.addr);
 	for (unsigned i = 0; i < 4; i++)
 		p->entries[i] = img_trace(&p->m, &p->traces, 0x20001000 + i * 0x1000, 0, sizes[i], p->tb[tb[i]]);
@@ -490,7 +490,7 @@ static void stopped(struct process *p, unsigned initialized)
 {
 	struct img_table empty[4];
 	for (int i = 0; i < 4; i++)
-		empty[i] = img_table(&p->m, 16, p->m.word, i ? 0 : 2 * p->m.word);
+		empty[i] = img_table(&p->m, 16, i < 3 ? p->m.word : 0, i ? 0 : 2 * p->m.word);
 	img_word(&p->m, p->traces_at, empty[0].addr);
 	img_word(&p->m, p->tracebacks_at, empty[1].addr);
 	img_word(&p->m, p->filenames_at, empty[2].addr);

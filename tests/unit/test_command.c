@@ -59,7 +59,7 @@ static void commands_are_sorted_unique_and_explained(void **state)
 		snprintf(begin, sizeof begin, "tm %s", c->name);
 		assert_true(c->example && strncmp(c->example, begin, strlen(begin)) == 0);
 		assert_true(c->most_operands <= COUNT(((struct tm_args *)0)->operands));
-		assert_true((*c->operands != 0) == (c->most_operands > 0));
+		assert_true((*c->operands != 0) == (c->most_operands > 0 || c->rest));
 		assert_true(c->groups & TM_GROUP_ALL);
 		for (const struct tm_command *o = tm_commands; o->name && c->alias; o++)
 			assert_true(strcmp(c->alias, o->name) && (o == c || !o->alias || strcmp(c->alias, o->alias)));
@@ -593,7 +593,8 @@ static void lines_complete_from_the_tables(void **state)
 	struct host h = { core, 0, "" };
 	struct tm_session *s = lasting_session(&h);
 	completes(s, "statu", 0, "status", false, false);
-	completes(s, "", 0, "compare config drop dump filter help list load snapshot statistics status traceback traces version", false, false);
+	completes(s, "", 0, "break clear-traces compare config drop dump filter help list load record reset-peak run snapshot start statistics status stop traceback "
+		"traces version", false, false);
 	completes(s, "help tra", 5, "traceback traces", false, false);
 	completes(s, "statistics --b", 11, "--by", false, false);
 	completes(s, "statistics --by ", 16, "filename lineno traceback", false, false);
