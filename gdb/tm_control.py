@@ -32,7 +32,7 @@ class Hands:
     def call(self, tid, function, arguments, seconds):
         words = ",".join("%dUL" % argument for argument in arguments)
         types = ",".join("unsigned long" for _ in arguments) or "void"
-        with self.selection(), Undisturbed(self.Error) as run:
+        with self.selection(), Undisturbed() as run:
             self.thread(tid).switch()
             gdb.newest_frame().select()
             try:
@@ -57,7 +57,7 @@ class Hands:
         return self.run_until(address, here, seconds) is not None
 
     def run_until(self, address, here, seconds):
-        with self.selection(), Undisturbed(self.Error) as run:
+        with self.selection(), Undisturbed() as run:
             stop = Here("*%d" % address, internal=True)
             stop.silent, stop.here = True, here
             try:
@@ -66,7 +66,9 @@ class Hands:
                 raise self.Error("the target does not go on: %s" % first_line(error)) from error
             finally:
                 stop.delete()
-            return run.reached(stop)
+        if run.ended:
+            raise self.Error("the process has ended meanwhile")
+        return run.reached(self.Error)
 
     def thread(self, tid):
         for thread in gdb.selected_inferior().threads():
@@ -76,6 +78,8 @@ class Hands:
 
     @contextlib.contextmanager
     def selection(self):
+        if gdb.parameter("non-stop"):
+            raise self.Error("GDB is in non-stop mode, in which live control is not possible ('set non-stop off' before the process is attached to or run)")
         thread, level = gdb.selected_thread(), gdb.selected_frame().level() if hasattr(gdb.Frame, "level") else 0
         pc = gdb.selected_frame().pc()
         try:
@@ -98,15 +102,12 @@ class Undisturbed:
 
     SETTINGS = {"scheduler-locking": "off", "unwindonsignal": "on", "print thread-events": "off", "confirm": "off"}
 
-    def __init__(self, error):
-        self.Error = error
+    def __init__(self):
         self.late = False
         self.event = None
         self.ended = False
 
     def __enter__(self):
-        if gdb.parameter("non-stop"):
-            raise self.Error("GDB is in non-stop mode, in which live control is not possible ('set non-stop off' before the process is attached to or run)")
         self.signal = re.search(r"^SIGINT\s+(\w+)\s+(\w+)\s+(\w+)", gdb.execute("info signals SIGINT", to_string=True), re.MULTILINE).groups()
         self.breakpoints = [one for one in gdb.breakpoints() or () if one.enabled]
         for one in self.breakpoints:
@@ -168,10 +169,8 @@ class Undisturbed:
     def exited(self, event):
         self.ended = True
 
-    def reached(self, stop):
+    def reached(self, error):
         """The thread that came to the breakpoint; None: time was up."""
-        if self.ended:
-            raise self.Error("the process has ended meanwhile")
         if isinstance(self.event, gdb.BreakpointEvent):
             return lwp(gdb.selected_thread())
         if self.late:
@@ -179,7 +178,7 @@ class Undisturbed:
         if self.by_signal("SIGINT"):
             gdb.execute("queue-signal 0", to_string=True)
             raise KeyboardInterrupt
-        raise self.Error("the process stopped meanwhile%s" % (": " + self.event.stop_signal if self.by_signal() else ""))
+        raise error("the process stopped meanwhile%s" % (": " + self.event.stop_signal if self.by_signal() else ""))
 
 
 def redirect(fd):

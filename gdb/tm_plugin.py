@@ -223,7 +223,7 @@ def run(line):
         session.run(line)
         status = 0
     except tm.Error as error:
-        status = error.status
+        status = getattr(error, "status", 1)
         raise reported(error) from error
     except gdb.error as error:
         raise reported(error) from error
