@@ -1,6 +1,7 @@
 """tm in GDB, loaded by tm_gdb.py. Glue only: what the commands do is in the module tm."""
 
 import glob
+import json
 import os
 import re
 import shlex
@@ -34,6 +35,7 @@ class Host(tm_control.Hands):
         super().__init__(tm)
         self.started = float("inf")  # when the command began that runs; functions of the module show no progress
         self.shown = False
+        self.kept = None  # of what is written, instead of the screen
 
     # ---- the screen ----
 
@@ -47,7 +49,10 @@ class Host(tm_control.Hands):
 
     def write(self, text):
         self.clear_progress()
-        gdb.write(text)
+        if self.kept is None:
+            gdb.write(text)
+        else:
+            self.kept.append(text)
 
     def poll(self, what, done, total):
         if time.monotonic() - self.started > 0.5 and gdb.parameter("pagination") and sys.__stderr__.isatty():
@@ -298,6 +303,31 @@ class Command(gdb.Command):
         return [one[skip:] for one in words]
 
 
+class MiCommand(getattr(gdb, "MICommand", object)):  # GDB 12
+    """A row of the table of commands for front ends: what '--json' would print, as MI's own lists and tuples."""
+
+    def __init__(self, row):
+        super().__init__("-tm-" + row["name"])
+        self.words = [row["name"], *("--json" for option in row["options"] if option["name"] == "json")]
+
+    def invoke(self, arguments):
+        host.kept = []
+        try:
+            run([*self.words, *arguments])
+            text = "".join(host.kept).strip()
+        finally:
+            host.kept = None
+        if text.startswith("{"):
+            return json.loads(text, object_pairs_hook=self.names)
+        return {"message": text} if text else None
+
+    @staticmethod
+    def names(pairs):
+        """Of letters, digits, '-' and '_', all that MI has; null is left out, and MI makes strings of numbers by itself."""
+        return {re.sub("[^A-Za-z0-9_-]", "_", name): str(value).lower() if isinstance(value, bool) else value
+                for name, value in pairs if value is not None}
+
+
 class Setting(gdb.Parameter):
     """A row of 'tm config', as 'set tm NAME'."""
 
@@ -351,6 +381,8 @@ def register():
         if row["shell"]:
             continue
         type("Tm", (Command,), {"__doc__": row["help"]})(row["name"])
+        if hasattr(gdb, "MICommand") and row["name"] != "run":  # which -exec-run is
+            MiCommand(row)
         if row["alias"]:
             gdb.execute("alias tm %s = tm %s" % (row["alias"], row["name"]))
     for name in "set tm", "show tm":

@@ -104,50 +104,6 @@ bool tm_session_crossed(const struct tm_session *s, const char *name, const void
 	return a && tm_load_word(p, (unsigned)len, a->big) >= a->line;
 }
 
-static struct tm_error *say_armed(struct tm_session *s, const struct tm_armed *a, const struct tm_snapshot *snap)
-{
-	struct tm_text t = { 0 };
-	tm_text_puts(&t, a->name);
-	tm_text_puts(&t, ": ");
-	s->front.watched(s->front.ctx, a->name, &t);
-	tm_text_puts(&t, " stops the process when ");
-	put_size(&t, a->line);
-	tm_text_puts(&t, " are traced; now ");
-	put_size(&t, snap->about.traced);
-	tm_text_puts(&t, ", peak ");
-	put_size(&t, snap->about.peak);
-	return tm_session_say(s, snap, &t);
-}
-
-/* Takes over nothing: SNAP and T are the caller's. */
-static struct tm_error *arm(struct tm_session *s, const struct tm_snapshot *snap, const struct tm_target *t, uint64_t line)
-{
-	char name[32];
-	unsigned n = 1;
-	struct tm_text where = { 0 };
-	do
-		snprintf(name, sizeof name, "break-%u", n++);
-	while (tm_session_held(s, name) || armed(s, name));
-	struct tm_armed a = { strdup(name), line, t->memory.big };
-	if (!a.name || !tm_array_push(&s->armed, a)) {
-		free(a.name);
-		return tm_error_nomem();
-	}
-	if (s->front.where)
-		s->front.where(s->front.ctx, &where);
-	struct tm_error *err = tm_session_hold(s, name, false, tm_text_str(&where), (struct tm_snapshot *)snap);
-	tm_text_free(&where);
-	if (!err) {
-		err = s->front.watch(s->front.ctx, name, snap->about.peak_address, t->memory.word);
-		if (err)
-			tm_error_free(tm_session_drop(s, name));
-	}
-	if (!err)
-		return say_armed(s, &a, snap);
-	forget(s, s->armed.n - 1);
-	return err;
-}
-
 /* ---- the list ---- */
 
 struct list {
@@ -204,6 +160,51 @@ static struct tm_error *show(struct tm_session *s, const struct tm_args *args)
 	return err;
 }
 
+/* ---- arming ---- */
+
+static struct tm_error *say_armed(struct tm_session *s, const struct tm_armed *a, const struct tm_snapshot *snap)
+{
+	struct tm_text t = { 0 };
+	tm_text_puts(&t, a->name);
+	tm_text_puts(&t, ": ");
+	s->front.watched(s->front.ctx, a->name, &t);
+	tm_text_puts(&t, " stops the process when ");
+	put_size(&t, a->line);
+	tm_text_puts(&t, " are traced; now ");
+	put_size(&t, snap->about.traced);
+	tm_text_puts(&t, ", peak ");
+	put_size(&t, snap->about.peak);
+	return tm_session_say(s, snap, &t);
+}
+
+static struct tm_error *arm(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap, const struct tm_target *t, uint64_t line)
+{
+	char name[32];
+	unsigned n = 1;
+	struct tm_text where = { 0 };
+	do
+		snprintf(name, sizeof name, "break-%u", n++);
+	while (tm_session_held(s, name) || armed(s, name));
+	struct tm_armed a = { strdup(name), line, t->memory.big };
+	if (!a.name || !tm_array_push(&s->armed, a)) {
+		free(a.name);
+		return tm_error_nomem();
+	}
+	if (s->front.where)
+		s->front.where(s->front.ctx, &where);
+	struct tm_error *err = tm_session_hold(s, name, false, tm_text_str(&where), snap);
+	tm_text_free(&where);
+	if (!err) {
+		err = s->front.watch(s->front.ctx, name, snap->about.peak_address, t->memory.word);
+		if (err)
+			tm_error_free(tm_session_drop(s, name));
+	}
+	if (!err)
+		return args->format == TM_FORMAT_JSON || args->format == TM_FORMAT_CSV ? show(s, args) : say_armed(s, &a, snap);
+	forget(s, s->armed.n - 1);
+	return err;
+}
+
 struct tm_error *tm_run_break(struct tm_session *s, const struct tm_args *args)
 {
 	struct tm_snapshot *snap;
@@ -225,7 +226,7 @@ struct tm_error *tm_run_break(struct tm_session *s, const struct tm_args *args)
 	if (!err)
 		err = check_line(&snap->about, line);
 	if (!err)
-		err = arm(s, snap, t, line);
+		err = arm(s, args, snap, t, line);
 	tm_target_close(t);
 	tm_snapshot_unref(snap);
 	return err;
