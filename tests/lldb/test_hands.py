@@ -10,15 +10,20 @@ import pytest
 
 import interpreters
 import sources
+from conftest import LLDBS
 from debugger import HERE
 
 VERSIONS = "pyenv-3.8.", "pyenv-3.11.", "pyenv-3.13.", "system-3.11."
 
 
 def pytest_generate_tests(metafunc):
-    if "interpreter" in metafunc.fixturenames:
-        found = [one for one in interpreters.interpreters(metafunc.config) if one.label.startswith(VERSIONS)]
-        metafunc.parametrize("interpreter", found, ids=lambda one: one.label)
+    """Every interpreter in one LLDB, and every LLDB has one; with TM_LONG all in all."""
+    if "interpreter" not in metafunc.fixturenames:
+        return
+    found = [one for one in interpreters.interpreters(metafunc.config) if one.label.startswith(VERSIONS)]
+    found = found[:3] if metafunc.function is test_at_random_moments and not os.environ.get("TM_LONG") else found
+    pairs = [(one, lldb) for i, one in enumerate(found) for j, lldb in enumerate(LLDBS) if os.environ.get("TM_LONG") or (i - j) % len(LLDBS) == 0]
+    metafunc.parametrize("interpreter,one_lldb", pairs, ids=lambda one: getattr(one, "label", None) or one.version)
 
 
 class Working(sources.Command):
@@ -59,24 +64,24 @@ def do(lldb, step, process, tmp_path, arguments=(), **environment):
 
 
 @pytest.mark.parametrize("asynchronous", [0, 1], ids=["waiting", "asynchronous"])
-def test_the_main_thread_runs_it(any_lldb, tmp_path, interpreter, asynchronous):
+def test_the_main_thread_runs_it(one_lldb, tmp_path, interpreter, asynchronous):
     with Working("allocate", interpreter.path) as process:
-        do(any_lldb, "start", process, tmp_path, TM_ASYNC=str(asynchronous))
+        do(one_lldb, "start", process, tmp_path, TM_ASYNC=str(asynchronous))
         assert process.line() == b"tracing 5\n"
         process.went_on(True)
 
 
-def test_a_thread_that_sleeps_runs_it(any_lldb, tmp_path, interpreter):
+def test_a_thread_that_sleeps_runs_it(one_lldb, tmp_path, interpreter):
     with Working("waiting", interpreter.path) as process:
-        answer = do(any_lldb, "asleep", process, tmp_path)
+        answer = do(one_lldb, "asleep", process, tmp_path)
         assert answer == {"done": 0, "same": True}
         assert process.line() == b"tracing 5\n"
         process.went_on(True)
 
 
-def test_at_random_moments(any_lldb, tmp_path, interpreter):
+def test_at_random_moments(one_lldb, tmp_path, interpreter):
     with Working("allocate", interpreter.path) as process:
-        do(any_lldb, "often", process, tmp_path)
+        do(one_lldb, "often", process, tmp_path)
         assert process.line() == b"tracing 5\n"
         process.went_on(True)
 
@@ -110,6 +115,22 @@ def test_the_users_own_are_left_alone(any_lldb, tmp_path):
     with Working("allocate") as process:
         answer = do(any_lldb, "users", process, tmp_path)
         assert answer == {"changed": [], "frame": True, "thread": True}
+        assert process.line() == b"tracing 5\n"
+        process.went_on(True)
+
+
+def test_nothing_is_seen_on_a_terminal(any_lldb, tmp_path):
+    """Where LLDB runs processes in the background, and tells of it."""
+    answers = tmp_path / "answers"
+    with Working("allocate") as process:
+        settings = {"TM_STEP": "start", "TM_ANSWERS": str(answers), "TM_ASYNC": "1"}
+        with any_lldb.terminal("-p", process.pid, environment=settings) as terminal:
+            shown = terminal.do("command script import '%s'" % (HERE / "hands.py")) + terminal.do("script print('later')")
+            for command, said in (("continue", "resuming"), ("process interrupt", "stop reason"), ("detach", "detached")):
+                terminal.send(command)
+                terminal.child.expect_exact(said)
+        assert isinstance(json.loads(answers.read_text()), dict)
+        assert "Process" not in shown and "thread #" not in shown and "later" in shown, shown
         assert process.line() == b"tracing 5\n"
         process.went_on(True)
 

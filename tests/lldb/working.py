@@ -26,6 +26,7 @@ def come_and_go():
         thread = threading.Thread(target=str)
         thread.start()
         thread.join()
+        time.sleep(0.002)
 
 
 def allocate():
@@ -65,18 +66,18 @@ def main():
         while True:
             time.sleep(1000)
     elif kind == "long":
-        sum(range(200000000))
+        sum(range(100000000))
         main_allocates()
-    elif kind == "exit":
-        time.sleep(2)
+    while "TracerPid:\t0\n" in open("/proc/self/status").read():
+        time.sleep(0.01)
+    time.sleep(0.5)
+    if kind == "exit":
         os._exit(3)
     elif kind == "killed":
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        time.sleep(2)
         os.kill(os.getpid(), signal.SIGTERM)
         main_allocates()
     elif kind == "fault":
-        time.sleep(2)
         ctypes.string_at(0)
 
 
