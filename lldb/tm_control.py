@@ -56,7 +56,7 @@ class Hands:
 
         target, process = self.live()
         with self.alone(target, process), breakpoint(target, address) as place:
-            return run(process, place, there, seconds)
+            return self.run(process, place, there, seconds)
 
     def finish(self, tid, level, seconds):
         target, process = self.live()
@@ -70,7 +70,7 @@ class Hands:
 
         with self.alone(target, process), breakpoint(target, inner[level + 1].GetPC()) as place:
             place.SetThreadID(tid)
-            return run(process, place, returned, seconds) is not None
+            return self.run(process, place, returned, seconds) is not None
 
     # ---- what they have in common ----
 
@@ -80,6 +80,42 @@ class Hands:
         if process.GetState() not in (lldb.eStateStopped, lldb.eStateCrashed) or process.GetPluginName() in ("elf-core", "minidump"):
             raise tm.Error("no live process is stopped here")
         return target, process
+
+    def run(self, process, place, wanted, seconds):
+        """Lets the process run until a thread that WANTED accepts is at the breakpoint PLACE, and returns its id; None: time-out."""
+        end = time.monotonic() + seconds
+        while True:
+            self.resume(process, end)
+            if process.GetState() not in (lldb.eStateStopped, lldb.eStateCrashed):
+                raise tm.Error("the process ended meanwhile: %s" % (
+                    process.GetExitDescription() or "exit status or signal %d" % process.GetExitStatus()))
+            for thread in process:
+                if thread.GetStopReason() == lldb.eStopReasonBreakpoint and thread.GetStopReasonDataAtIndex(0) == place.GetID() and wanted(thread):
+                    return thread.GetThreadID()
+            refuse_faults(process)
+            if self.interrupted():
+                raise KeyboardInterrupt
+            if time.monotonic() >= end:
+                return None
+
+    def resume(self, process, end):
+        """Until the next stop, at END or Ctrl-C at the latest. Only this thread is told of Ctrl-C, so another one waits for the process."""
+        errors, stopped, asked = [], threading.Event(), 0
+
+        def proceed():
+            try:
+                errors.append(process.Continue())
+            finally:
+                stopped.set()
+
+        threading.Thread(target=proceed, daemon=True).start()
+        while not stopped.wait(max(min(end - time.monotonic(), 0.1), 0.01)):
+            now = time.monotonic()
+            if (now >= end or self.interrupted()) and now > asked + 1:  # again: LLDB does not hear it before the process runs
+                process.SendAsyncInterrupt()
+                asked = now
+        if errors[0].Fail():
+            raise tm.Error("LLDB cannot let the process run: %s" % sentence(errors[0]))
 
     @contextlib.contextmanager
     def alone(self, target, process):
@@ -176,47 +212,12 @@ def breakpoint(target, address):
         target.BreakpointDelete(place.GetID())
 
 
-def run(process, place, wanted, seconds):
-    """Lets the process run until a thread that WANTED accepts is at the breakpoint PLACE, and returns its id; None: time-out."""
-    end = time.monotonic() + seconds
-    while True:
-        resume(process, end)
-        if process.GetState() not in (lldb.eStateStopped, lldb.eStateCrashed):
-            raise tm.Error("the process ended meanwhile: %s" % (process.GetExitDescription() or "exit status or signal %d" % process.GetExitStatus()))
-        for thread in process:
-            if thread.GetStopReason() == lldb.eStopReasonBreakpoint and thread.GetStopReasonDataAtIndex(0) == place.GetID() and wanted(thread):
-                return thread.GetThreadID()
-        interrupted = False
-        for thread in process:
-            why = thread.GetStopReason()
-            name = process.GetUnixSignals().GetSignalAsCString(thread.GetStopReasonDataAtIndex(0)) if why == lldb.eStopReasonSignal else ""
-            if name == STOPPED_BY_LLDB:
-                interrupted = True
-            elif name or why in (lldb.eStopReasonException, lldb.eStopReasonExec):
-                raise tm.Error("thread %d stopped meanwhile: %s" % (thread.GetThreadID(), name or thread.GetStopDescription(100)))
-        if time.monotonic() >= end:
-            return None
-        if interrupted:
-            raise KeyboardInterrupt
-
-
-def resume(process, end):
-    """Until the next stop, at END at the latest."""
-    stopped = threading.Event()
-
-    def watch():
-        while not stopped.wait(max(end - time.monotonic(), 0.1)):  # again, if LLDB was not ready to be interrupted
-            process.SendAsyncInterrupt()
-
-    watchdog = threading.Thread(target=watch, daemon=True)
-    watchdog.start()
-    try:
-        error = process.Continue()
-    finally:
-        stopped.set()
-        watchdog.join()
-    if error.Fail():
-        raise tm.Error("LLDB cannot let the process run: %s" % sentence(error))
+def refuse_faults(process):
+    for thread in process:
+        why = thread.GetStopReason()
+        name = process.GetUnixSignals().GetSignalAsCString(thread.GetStopReasonDataAtIndex(0)) if why == lldb.eStopReasonSignal else None
+        if name not in (None, STOPPED_BY_LLDB) or why in (lldb.eStopReasonException, lldb.eStopReasonExec):
+            raise tm.Error("thread %d stopped meanwhile: %s" % (thread.GetThreadID(), name or thread.GetStopDescription(100)))
 
 
 def sentence(error):

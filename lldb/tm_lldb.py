@@ -62,6 +62,9 @@ class Host(Hands):
     def poll(self, what, done, total):
         if hasattr(lldb, "SBProgress") and time.monotonic() - self.started > 0.5:
             self.report(what, min(done, total), total)
+        return self.interrupted()
+
+    def interrupted(self):
         if hasattr(self.debugger, "InterruptRequested"):
             return self.debugger.InterruptRequested()
         return self.debugger.GetCommandInterpreter().WasInterrupted()
