@@ -60,15 +60,12 @@ class Hands:
 
     def finish(self, tid, level, seconds):
         target, process = self.live()
-        inner = frames(thread_of(process, tid), level + 2)
-        if len(inner) < level + 2:
-            raise tm.Error("frame %d of thread %d has no caller that LLDB finds" % (level, tid))
-        bottom = inner[level].GetCFA()
+        caller, bottom = way_out(target, process, thread_of(process, tid), level)
 
         def returned(thread):
             return register(thread, "rsp") >= bottom
 
-        with self.alone(target, process), breakpoint(target, inner[level + 1].GetPC()) as place:
+        with self.alone(target, process), breakpoint(target, caller) as place:
             place.SetThreadID(tid)
             return self.run(process, place, returned, seconds) is not None
 
@@ -161,6 +158,22 @@ def frames(thread, most):
         inlined = frame.IsInlined()
         i += 1
     return found
+
+
+def way_out(target, process, thread, level):
+    """Where a frame returns to, and where the stack then ends."""
+    inner = frames(thread, level + 2)
+    if level == 0 and inner[0].GetPC() == inner[0].GetSymbol().GetStartAddress().GetLoadAddress(target):
+        caller, bottom = None, inner[0].GetSP() + 8  # nothing is pushed yet; LLDB 19 does not always see that
+    elif level + 1 < len(inner):
+        caller, bottom = inner[level + 1].GetPC(), inner[level].GetCFA()
+    else:
+        raise tm.Error("frame %d of thread %d has no caller that LLDB finds" % (level, thread.GetThreadID()))
+    error = lldb.SBError()
+    found = process.ReadPointerFromMemory(bottom - 8, error)
+    if error.Fail() or caller not in (None, found):
+        raise tm.Error("frame %d of thread %d: LLDB does not find where it returns to" % (level, thread.GetThreadID()))
+    return found, bottom
 
 
 def thread_of(process, tid):

@@ -163,6 +163,25 @@ def users(session):
             "thread": session.process.GetSelectedThread().GetThreadID() == other.GetThreadID()}
 
 
+def entered(session):
+    """A thread at a function's first instruction, until it has returned; time-outs in between."""
+    create, random_, found = session.address("pthread_create"), random.Random(8), []
+    for _ in range(20):
+        session.hands.run_to(create, None, random_.uniform(0, 0.02))
+        tid = session.hands.run_to(create, None, 5)
+        found.append(session.hands.finish(tid, 0, 5))
+    return found
+
+
+def interrupted(session):
+    with open(os.environ["TM_ANSWERS"], "w") as file:
+        file.write('"waits"')
+    try:
+        return [session.hands.run_to(session.address("Py_Exit"), None, 30)]
+    except KeyboardInterrupt:
+        return ["interrupted", session.process.GetState() == lldb.eStateStopped]
+
+
 def unwound(session):
     return session.hands.threads()
 

@@ -135,6 +135,26 @@ def test_nothing_is_seen_on_a_terminal(any_lldb, tmp_path):
         process.went_on(True)
 
 
+def test_ctrl_c_ends_a_wait(any_lldb, tmp_path):
+    answers = tmp_path / "answers"
+    with Working("allocate") as process:
+        with any_lldb.terminal("-p", process.pid, environment={"TM_STEP": "interrupted", "TM_ANSWERS": str(answers)}) as terminal:
+            terminal.send("command script import '%s'" % (HERE / "hands.py"))
+            sources.until(lambda: answers.exists() and answers.read_text() == '"waits"' and "t" not in str(sources.states(process.pid)))
+            terminal.child.sendintr()
+            terminal.prompt(10)
+            assert json.loads(answers.read_text()) == ["interrupted", True]
+            terminal.send("detach")
+            terminal.child.expect_exact("detached")
+        process.went_on(False)
+
+
+def test_a_function_from_its_first_instruction_on(any_lldb, tmp_path):
+    with Working("asleep") as process:
+        assert do(any_lldb, "entered", process, tmp_path) == [True] * 20
+        process.went_on(False)
+
+
 def test_the_frames(any_lldb, tmp_path):
     with Working("asleep") as process:
         tids = set(map(int, os.listdir("/proc/%d/task" % process.pid)))
