@@ -10,6 +10,7 @@ from subjects import HERE, Subject
 
 ROUNDS = 52  # a multiple of four: it ends with a stop
 FEW = 8
+LONGEST = 300  # seconds, on a machine that does other things, too
 at_work = []  # processes that show, while the next one is tested, that they are well
 
 
@@ -35,7 +36,7 @@ def agree(subject, tracing, limit=None):
 def test_in_gdb(gdb, interpreter, tmp_path):
     subject = Subject(interpreter.path)
     debug = ["-iex", "set debug-file-directory %s" % interpreter.debug_directory] if interpreter.debug_directory else []
-    result = at_random(lambda settings: gdb.batch(*debug, "-p", subject.pid, "-x", HERE / "at_random.py", "-ex", "detach", environment=settings),
+    result = at_random(lambda settings: gdb.batch(*debug, "-p", subject.pid, "-x", HERE / "at_random.py", "-ex", "detach", environment=settings, timeout=LONGEST),
                        tmp_path, ROUNDS)
     agree(subject, False)
     if interpreter.number < (3, 14):
@@ -50,7 +51,7 @@ def test_in_lldb(lldb, interpreter, tmp_path):
         pytest.skip("three Pythons are enough")
     subject = Subject(interpreter.path)
     at_random(lambda settings: lldb.batch("-p", subject.pid, "-o", "command script import '%s'" % (HERE / "at_random.py"), "-o", "detach",
-                                          environment=settings), tmp_path, FEW)
+                                          environment=settings, timeout=LONGEST), tmp_path, FEW)
     agree(subject, False)
 
 
