@@ -6,9 +6,12 @@
 #include "tm/store.h"
 #include "mapped.h"
 #include "pickle.h"
+#include "pickle_blocks.h"
+#include "pickle_memo.h"
 #include "tm/builder.h"
 #include "tm/bytes.h"
 #include "tm/text.h"
+#include "tm/threads.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +22,9 @@ enum {
 	MOST_MARKS = 8,	       /* as many lists, dicts and tuples within each other; dump() needs 6 */
 	MOST_NAMES = 1 << 28,
 	KIND_BITS = 4,
-	STEP = 1 << 20, /* bytes between two polls */
+	STEP = 1 << 20,	   /* bytes between two polls */
+	LONG = 4 << 20,	   /* bytes that are worth a second thread */
+	BLOCKS = 64,	   /* at a time, where nothing was found ahead */
 };
 
 enum kind {
@@ -29,7 +34,7 @@ enum kind {
 	KIND_STRING, /* index into strings */
 	KIND_FRAME,  /* name and line */
 	KIND_FRAMES, /* index into runs */
-	KIND_TRACE,  /* index into traces; it stands where it belongs already */
+	KIND_TRACE,  /* index into traces; it stands where it belongs already. All behind a mark are one value, the last */
 	KIND_EMPTY,  /* () */
 	KIND_LIST,
 	KIND_DICT,   /* of an object's attributes: index into attributes */
@@ -48,12 +53,19 @@ struct string {
 	uint32_t name; /* id + 1, when it was needed as a filename */
 };
 
-/* A tuple of frames. Nearly always it comes with one depth of the stack and in one domain: those blocks are summed here. */
+/* A tuple of frames. Nearly always it comes with one depth of the stack and in one domain. */
 struct run {
-	uint32_t depth, nframe;
-	struct tm_tally sum; /* count 0: in no block so far */
 	uint64_t first;
-	uint32_t tally; /* where the sum belongs in the end */
+	uint32_t nframe;
+	uint32_t depth, domain, traceback, tally; /* of its first block */
+	bool used;				  /* there was one */
+};
+
+/* All blocks that were written with the same numbers, but for the size. */
+struct sum {
+	uint64_t key; /* the traceback's number in the memo, depth of the stack, domain; 0: free */
+	uint32_t tally, traceback;
+	uint64_t count, size; /* of fewer than 2^32 blocks below 2^31 */
 };
 
 struct entry {
@@ -75,19 +87,25 @@ struct reader {
 	uint64_t *stack, *top, *limit;
 	uint64_t *marks[MOST_MARKS];
 	unsigned nmarks;
-	TM_ARRAY(uint64_t) memo;
+	size_t gathered; /* blocks behind the last mark, while there is nothing else */
+	struct tm_memo memo;
 	TM_ARRAY(uint64_t) bigs;
 	TM_ARRAY(struct string) strings;
 	TM_ARRAY(struct run) runs;
 	struct index by_frames;		      /* runs */
 	struct index by_depth;		      /* tracebacks that are not their run's first */
-	struct index by_domain;		      /* tallies */
+	struct index by_domain;		      /* tallies that are not their run's first */
 	struct tm_builder b;
-	uint64_t truncated;
+	struct sum *sums; /* open addressing */
+	size_t nsums, nslots; /* a power of two */
 	unsigned attributes[NCLASSES], ndicts; /* enum attribute */
 	bool made[NCLASSES], built[NCLASSES], has_list;
 	unsigned fields; /* of a block; 0: not known yet */
 	uint32_t traceback_limit;
+	struct tm_block_form form;
+	struct tm_scout *scout; /* NULL: none ahead of us */
+	const uint8_t *pause;	/* where the machine stops */
+	bool stopped;		   /* by the last opcode */
 	uint64_t key[2]; /* for hashes: nobody can prepare a file whose ids all collide */
 };
 
@@ -131,12 +149,33 @@ static const char *describe(uint64_t v)
 	return names[kind_of(v)];
 }
 
+static struct tm_error *too_many(const struct reader *r)
+{
+	return bad(r, "more than %d values are waiting to be used", MOST_VALUES);
+}
+
 static inline struct tm_error *push(struct reader *r, uint64_t v)
 {
 	if (__builtin_expect(r->top == r->limit, 0))
-		return bad(r, "more than %d values are waiting to be used", MOST_VALUES);
+		return too_many(r);
 	*r->top++ = v;
 	return NULL;
+}
+
+/* Blocks stand behind the last mark, and nothing else. */
+static inline bool gathers_blocks(const struct reader *r)
+{
+	const uint64_t *from = r->nmarks ? r->marks[r->nmarks - 1] : r->top;
+	return r->top == from + 1 && kind_of(*from) == KIND_TRACE;
+}
+
+/* The last N blocks made. */
+static struct tm_error *push_blocks(struct reader *r, size_t n)
+{
+	bool more = gathers_blocks(r);
+	r->top -= more;
+	r->gathered = more ? r->gathered + n : n;
+	return r->gathered > MOST_VALUES ? too_many(r) : push(r, value(KIND_TRACE, r->b.traces.n - 1));
 }
 
 /* There are N values above the last mark. */
@@ -307,14 +346,22 @@ static struct tm_error *make_frames(struct reader *r, const uint64_t *v, size_t 
 	return NULL;
 }
 
-static bool new_traceback(struct reader *r, const struct run *run, uint32_t depth)
+static bool new_traceback(struct reader *r, const struct run *run, uint32_t depth, uint32_t *ret)
 {
+	*ret = (uint32_t)r->b.tracebacks.n;
 	return r->b.tracebacks.n < UINT32_MAX - 1 &&
 		tm_array_push(&r->b.tracebacks, ((struct tm_traceback) { run->first, run->nframe, depth }));
 }
 
+static bool new_tally(struct reader *r, uint32_t traceback, uint32_t domain, uint32_t *ret)
+{
+	*ret = (uint32_t)r->b.tallies.n;
+	return r->b.tallies.n < UINT32_MAX - 1 &&
+		tm_array_push(&r->b.tallies, ((struct tm_tally) { .traceback = traceback, .domain = domain }));
+}
+
 /* The traceback of RUN at another depth than its first one. */
-static bool other_depth(struct reader *r, const struct run *run, uint32_t depth, uint32_t *ret)
+static bool other_traceback(struct reader *r, const struct run *run, uint32_t depth, uint32_t *ret)
 {
 	uint64_t h = mix(r, mix(r, r->key[0], run->first), depth);
 	uint32_t hash = (uint32_t)(h ^ h >> 32);
@@ -328,14 +375,13 @@ static bool other_depth(struct reader *r, const struct run *run, uint32_t depth,
 			return true;
 		}
 	}
-	if (!new_traceback(r, run, depth))
+	if (!new_traceback(r, run, depth, ret))
 		return false;
-	*ret = (uint32_t)r->b.tracebacks.n - 1;
 	enter(&r->by_depth, e, hash, *ret);
 	return true;
 }
 
-static bool tally_of(struct reader *r, uint32_t traceback, uint32_t domain, uint32_t *ret)
+static bool other_tally(struct reader *r, uint32_t traceback, uint32_t domain, uint32_t *ret)
 {
 	uint64_t h = mix(r, r->key[0], (uint64_t)traceback << 32 | domain);
 	uint32_t hash = (uint32_t)(h ^ h >> 32);
@@ -349,37 +395,59 @@ static bool tally_of(struct reader *r, uint32_t traceback, uint32_t domain, uint
 			return true;
 		}
 	}
-	if (r->b.tallies.n >= UINT32_MAX - 1 ||
-	    !tm_array_push(&r->b.tallies, ((struct tm_tally) { .traceback = traceback, .domain = domain })))
+	if (!new_tally(r, traceback, domain, ret))
 		return false;
-	*ret = (uint32_t)r->b.tallies.n - 1;
 	enter(&r->by_domain, e, hash, *ret);
 	return true;
 }
 
-/* Where blocks of RUN at DEPTH and in DOMAIN are summed. */
-static __attribute__((noinline)) struct tm_tally *find_sum(struct reader *r, struct run *run, uint32_t depth, uint32_t domain)
+/* Where blocks of RUN at DEPTH and in DOMAIN belong. */
+static bool tally_of(struct reader *r, struct run *run, uint32_t depth, uint32_t domain, uint32_t *ret_traceback, uint32_t *ret_tally)
 {
-	uint32_t traceback = run->sum.traceback, tally;
-	if (run->sum.count)
-		return (depth == run->depth || other_depth(r, run, depth, &traceback)) && tally_of(r, traceback, domain, &tally)
-			? &r->b.tallies.items[tally] : NULL;
-	if (!new_traceback(r, run, depth))
-		return NULL;
-	run->depth = depth;
-	run->sum = (struct tm_tally) { .traceback = (uint32_t)r->b.tracebacks.n - 1, .domain = domain };
-	return tally_of(r, run->sum.traceback, domain, &run->tally) ? &run->sum : NULL;
+	if (!run->used) {
+		if (!new_traceback(r, run, depth, &run->traceback) || !new_tally(r, run->traceback, domain, &run->tally))
+			return false;
+		run->used = true;
+		run->depth = depth;
+		run->domain = domain;
+	}
+	*ret_traceback = run->traceback;
+	*ret_tally = run->tally;
+	if (depth == run->depth && domain == run->domain)
+		return true;
+	return (depth == run->depth || other_traceback(r, run, depth, ret_traceback)) &&
+		other_tally(r, *ret_traceback, domain, ret_tally);
 }
 
-static inline struct tm_tally *sum_of(struct reader *r, struct run *run, uint32_t depth, uint32_t domain)
+/* Whose frames begin at FIRST: they stand in that order. */
+static struct run *run_at(struct reader *r, uint64_t first)
 {
-	return run->sum.count && run->sum.domain == domain && run->depth == depth ? &run->sum : find_sum(r, run, depth, domain);
+	size_t low = 0, high = r->runs.n;
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+		if (r->runs.items[middle].first <= first)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &r->runs.items[low];
 }
 
-static inline void add(struct tm_tally *t, uint64_t count, uint64_t low, uint64_t high)
+static void add(struct tm_tally *t, uint64_t count, uint64_t size)
 {
 	t->count += count;
-	t->size_high += high + __builtin_add_overflow(t->size_low, low, &t->size_low);
+	t->size_high += __builtin_add_overflow(t->size_low, size, &t->size_low);
+}
+
+/* One more block of the result. */
+static struct tm_error *add_trace(struct reader *r, struct run *run, uint32_t depth, uint32_t domain, uint64_t size)
+{
+	uint32_t traceback, tally;
+	if (!tally_of(r, run, depth, domain, &traceback, &tally) ||
+	    !tm_array_push(&r->b.traces, ((struct tm_trace) { 0, size, domain, traceback })))
+		return tm_error_nomem();
+	add(&r->b.tallies.items[tally], 1, size);
+	return NULL;
 }
 
 static struct tm_error *wrong_block(const struct reader *r, const uint64_t *v, size_t n)
@@ -402,21 +470,17 @@ static struct tm_error *wrong_block(const struct reader *r, const uint64_t *v, s
 static struct tm_error *make_trace(struct reader *r, const uint64_t *v, size_t n, uint64_t *ret)
 {
 	uint64_t domain, size, depth = 0;
-	if (__builtin_expect(!r->fields, 0))
+	if (__builtin_expect(!r->fields, 0)) {
 		r->fields = (unsigned)n;
+		r->form.four = n == 4;
+	}
 	bool good = number_of(r, v[0], &domain) && number_of(r, v[1], &size) && kind_of(v[2]) == KIND_FRAMES;
 	if (n == 4)
 		good = number_of(r, v[3], &depth) && good;
 	if (__builtin_expect(!good || (domain | depth) > UINT32_MAX || r->fields != n || r->b.traces.n == UINT32_MAX, 0))
 		return wrong_block(r, v, n);
-	struct run *run = &r->runs.items[content(v[2])];
-	struct tm_tally *sum = sum_of(r, run, (uint32_t)depth, (uint32_t)domain);
-	if (!sum || !tm_array_push(&r->b.traces, ((struct tm_trace) { 0, size, (uint32_t)domain, sum->traceback })))
-		return tm_error_nomem();
-	add(sum, 1, size, 0);
-	r->truncated += depth > run->nframe;
-	*ret = value(KIND_TRACE, r->b.traces.n - 1);
-	return NULL;
+	*ret = value(KIND_TRACE, r->b.traces.n);
+	return add_trace(r, &r->runs.items[content(v[2])], (uint32_t)depth, (uint32_t)domain, size);
 }
 
 /* The values from V to the top become one. */
@@ -436,7 +500,7 @@ static inline struct tm_error *tuple(struct reader *r, uint64_t *v)
 	if (err)
 		return err;
 	r->top = v;
-	return push(r, made);
+	return kind_of(made) == KIND_TRACE ? push_blocks(r, 1) : push(r, made);
 }
 
 static struct tm_error *last_tuple(struct reader *r, size_t n)
@@ -566,43 +630,44 @@ static struct tm_error *memoize(struct reader *r)
 {
 	if (!has(r, 1))
 		return too_few(r);
-	return tm_array_push(&r->memo, r->top[-1]) ? NULL : tm_error_nomem();
+	uint64_t v = r->top[-1];
+	bool ok = kind_of(v) == KIND_TRACE ? tm_memo_add_blocks(&r->memo, content(v), 1) : tm_memo_add_value(&r->memo, v);
+	return ok ? NULL : tm_error_nomem();
 }
 
 static struct tm_error *put(struct reader *r, size_t number)
 {
-	if (!has(r, 1))
-		return too_few(r);
+	if (number < r->memo.n)
+		return foreign(r, "number %zu of the memo comes a second time", number);
 	if (number > (size_t)(r->end - r->begin)) /* numbers may be left out, but each took a byte */
 		return bad(r, "number %zu of the memo, in a file of %zu bytes", number, (size_t)(r->end - r->begin));
-	if (number >= r->memo.n) {
-		size_t more = number + 1 - r->memo.n;
-		if (!tm_array_reserve(&r->memo, more))
+	while (r->memo.n < number)
+		if (!tm_memo_add_value(&r->memo, value(KIND_NONE, 0)))
 			return tm_error_nomem();
-		memset(r->memo.items + r->memo.n, 0, more * sizeof *r->memo.items);
-		r->memo.n += more;
-	}
-	r->memo.items[number] = r->top[-1];
-	return NULL;
+	return memoize(r);
+}
+
+static inline uint64_t memo_get(const struct reader *r, size_t number)
+{
+	uint64_t v = value(KIND_NONE, 0);
+	if (number < r->memo.n && !tm_memo_get(&r->memo, number, &v))
+		v = value(KIND_TRACE, v);
+	return v;
 }
 
 /* A block that comes again is another block of the list, wherever it stands. */
 static struct tm_error *again(struct reader *r, struct tm_trace t)
 {
-	const struct tm_traceback *tb = &r->b.tracebacks.items[t.traceback];
-	uint32_t tally;
 	if (r->b.traces.n == UINT32_MAX)
 		return foreign(r, "more than %u blocks", UINT32_MAX);
-	if (!tally_of(r, t.traceback, t.domain, &tally) || !tm_array_push(&r->b.traces, t))
-		return tm_error_nomem();
-	add(&r->b.tallies.items[tally], 1, t.size, 0);
-	r->truncated += tb->total_nframe > tb->nframe;
-	return push(r, value(KIND_TRACE, r->b.traces.n - 1));
+	const struct tm_traceback *tb = &r->b.tracebacks.items[t.traceback];
+	struct tm_error *err = add_trace(r, run_at(r, tb->first), tb->total_nframe, t.domain, t.size);
+	return err ? err : push_blocks(r, 1);
 }
 
 static inline struct tm_error *get(struct reader *r, size_t number)
 {
-	uint64_t v = number < r->memo.n ? r->memo.items[number] : value(KIND_NONE, 0);
+	uint64_t v = memo_get(r, number);
 	if (__builtin_expect(kind_of(v) == KIND_NONE, 0))
 		return bad(r, "number %zu of the memo, which nothing was put under", number);
 	return __builtin_expect(kind_of(v) == KIND_TRACE, 0) ? again(r, r->b.traces.items[content(v)]) : push(r, v);
@@ -610,98 +675,126 @@ static inline struct tm_error *get(struct reader *r, size_t number)
 
 /* ---- many blocks at once: nearly all of a file ---- */
 
-/*
- * A block whose traceback came before is always the same few opcodes. So they are taken by the dozen: first what is in the file,
- * then what it refers to, at random places in memory, which is asked for ahead. Whatever looks different is left to the machine.
- */
-enum { BLOCKS = 32, LONGEST = 23 /* bytes of such a block */ };
-
-struct block {
-	const uint8_t *end;
-	uint32_t domain, size, depth;
-	uint32_t traceback; /* number in the memo, then the run */
-	bool memoized;
-};
-
-static const uint8_t number_bytes[256] = { [OP_BININT1] = 1, [OP_BININT2] = 2, [OP_BININT] = 4 };
-static const uint8_t get_bytes[256] = { [OP_BINGET] = 1, [OP_LONG_BINGET] = 4 };
-
-/*
- * One opcode with a number below 2^31; NULL: it is another one. Where LIKELY is right, the processor need not wait for the
- * opcode to know where the next one is.
- */
-static inline const uint8_t *take(const uint8_t *p, const uint8_t *bytes, uint8_t likely, uint32_t *ret)
+static bool more_sums(struct reader *r)
 {
-	if (likely == OP_BININT1 && *p == OP_BININT1) {
-		*ret = p[1];
-		return p + 2;
-	}
-	if (likely == OP_LONG_BINGET && *p == OP_LONG_BINGET) {
-		*ret = tm_load32(p + 1, false);
-		return p + 5;
-	}
-	unsigned n = bytes[*p];
-	if (!n)
-		return NULL;
-	*ret = tm_load32(p + 1, false) & (UINT32_MAX >> (32 - 8 * n));
-	return *ret >> 31 ? NULL : p + 1 + n;
-}
-
-static inline bool take_block(const struct reader *r, const uint8_t *p, struct block *b)
-{
-	bool four = r->fields == 4;
-	b->depth = 0;
-	if (four && *p++ != OP_MARK)
+	enum { LARGE_PAGE = 2 << 20 };
+	size_t n = r->nslots * 2, size = n * sizeof *r->sums;
+	struct sum *sums = size < LARGE_PAGE ? malloc(size) : aligned_alloc(LARGE_PAGE, size);
+	if (!sums)
 		return false;
-	if (!(p = take(p, number_bytes, OP_BININT1, &b->domain)) || !(p = take(p, number_bytes, 0, &b->size)) ||
-	    !(p = take(p, get_bytes, OP_LONG_BINGET, &b->traceback)) || (four && !(p = take(p, number_bytes, OP_BININT1, &b->depth))) ||
-	    *p++ != (four ? OP_TUPLE : OP_TUPLE3) || b->traceback >= r->memo.n)
-		return false;
-	b->memoized = *p == OP_MEMOIZE;
-	b->end = p + b->memoized;
-	__builtin_prefetch(&r->memo.items[b->traceback]);
+	if (size >= LARGE_PAGE)
+		madvise(sums, size, MADV_HUGEPAGE);
+	memset(sums, 0, size);
+	for (size_t i = 0; i < r->nslots; i++) {
+		size_t k = tm_block_hash(&r->form, r->sums[i].key) & (n - 1);
+		if (!r->sums[i].key)
+			continue;
+		while (sums[k].key)
+			k = (k + 1) & (n - 1);
+		sums[k] = r->sums[i];
+	}
+	free(r->sums);
+	r->sums = sums;
+	r->nslots = n;
 	return true;
 }
 
-static size_t take_blocks(const struct reader *r, struct block *blocks)
+/* The first block of these numbers. NULL: there is no such traceback, or memory is short. */
+static __attribute__((noinline)) struct sum *new_sum(struct reader *r, const struct tm_block *b)
 {
-	const uint8_t *p = r->p;
-	size_t n = 0;
-	while (n < BLOCKS && r->end - p > LONGEST && take_block(r, p, &blocks[n]))
-		p = blocks[n++].end;
-	for (size_t i = 0; i < n; i++) {
-		uint64_t v = r->memo.items[blocks[i].traceback];
-		if (kind_of(v) != KIND_FRAMES)
-			return i;
-		blocks[i].traceback = (uint32_t)content(v);
-		__builtin_prefetch(&r->runs.items[content(v)]);
+	uint32_t tally, traceback;
+	uint64_t v = memo_get(r, tm_block_memo(b->key));
+	if (kind_of(v) != KIND_FRAMES ||
+	    !tally_of(r, &r->runs.items[content(v)], tm_block_depth(b->key), tm_block_domain(b->key), &traceback, &tally))
+		return NULL;
+	if ((r->nsums + 1) * 4 > r->nslots * 3 && !more_sums(r))
+		return NULL;
+	size_t k = b->hash & (r->nslots - 1);
+	while (r->sums[k].key)
+		k = (k + 1) & (r->nslots - 1);
+	r->nsums++;
+	r->sums[k] = (struct sum) { .key = b->key, .tally = tally, .traceback = traceback };
+	return &r->sums[k];
+}
+
+static inline struct sum *find_sum(struct reader *r, const struct tm_block *b)
+{
+	size_t mask = r->nslots - 1;
+	for (size_t k = b->hash & mask; r->sums[k].key; k = (k + 1) & mask)
+		if (r->sums[k].key == b->key)
+			return &r->sums[k];
+	return new_sum(r, b);
+}
+
+/* Where block N of a row begins. */
+static const uint8_t *place_of(const struct reader *r, const uint8_t *row, size_t n)
+{
+	struct tm_block blocks[BLOCKS];
+	for (size_t taken; n; n -= taken)
+		taken = tm_blocks_take(&r->form, row, r->end, SIZE_MAX, blocks, n < BLOCKS ? n : BLOCKS, &row);
+	return row;
+}
+
+/*
+ * Makes N blocks, from here to END, part of the result. KNOWN: how many there are altogether, which come soon. What is wrong with one
+ * of them is for the machine to say.
+ */
+static struct tm_error *add_blocks(struct reader *r, const struct tm_block *blocks, size_t n, size_t known, const uint8_t *end)
+{
+	enum { AHEAD = 16 }; /* sums are at random places in memory: they are asked for early */
+	struct sum *sum;
+	size_t i;
+	if (!tm_array_reserve(&r->b.traces, n))
+		return tm_error_nomem();
+	struct tm_trace *t = r->b.traces.items + r->b.traces.n;
+	for (i = 0; i < n; i++) {
+		__builtin_prefetch(&r->sums[blocks[i + AHEAD < known ? i + AHEAD : i].hash & (r->nslots - 1)]);
+		if (!(sum = find_sum(r, &blocks[i])))
+			break;
+		sum->count++;
+		sum->size += blocks[i].size;
+		t[i] = (struct tm_trace) { 0, blocks[i].size, tm_block_domain(blocks[i].key), sum->traceback };
 	}
-	return n;
+	r->p = i == n ? end : place_of(r, r->p, i);
+	if (!i)
+		return NULL;
+	if (!tm_memo_add_blocks(&r->memo, r->b.traces.n, i))
+		return tm_error_nomem();
+	r->b.traces.n += i;
+	return push_blocks(r, i);
+}
+
+/* A list is being filled, and what comes next can be blocks for it. */
+static inline bool fills_list(const struct reader *r)
+{
+	if (!r->nmarks || !r->fields)
+		return false;
+	const uint64_t *from = r->marks[r->nmarks - 1];
+	return gathers_blocks(r) || (r->top == from && from > r->stack && from < r->limit && kind_of(from[-1]) == KIND_LIST);
 }
 
 static struct tm_error *many_blocks(struct reader *r)
 {
-	struct block blocks[BLOCKS];
-	size_t n = take_blocks(r, blocks);
-	if (!n || (size_t)(r->limit - r->top) < n || r->b.traces.n > UINT32_MAX - n)
-		return NULL;
-	if (!tm_array_reserve(&r->b.traces, n) || !tm_array_reserve(&r->memo, n))
-		return tm_error_nomem();
-	for (size_t i = 0; i < n; i++) {
-		const struct block *b = &blocks[i];
-		struct run *run = &r->runs.items[b->traceback];
-		struct tm_tally *sum = sum_of(r, run, b->depth, b->domain);
-		if (!sum)
-			return tm_error_nomem();
-		add(sum, 1, b->size, 0);
-		r->truncated += b->depth > run->nframe;
-		*r->top++ = value(KIND_TRACE, r->b.traces.n);
-		r->b.traces.items[r->b.traces.n++] = (struct tm_trace) { 0, b->size, b->domain, sum->traceback };
-		if (b->memoized)
-			r->memo.items[r->memo.n++] = r->top[-1];
+	struct tm_block few[BLOCKS];
+	struct tm_error *err = NULL;
+	size_t n = 1, known;
+	while (!err && n && r->p - r->op < STEP) {
+		const uint8_t *end, *limit = r->end;
+		const struct tm_block *blocks = few;
+		const struct tm_block_row *row = r->scout ? tm_scout_row(r->scout, r->p, &limit, &blocks, &known) : NULL;
+		if (row && row->begin == r->p) {
+			n = row->n;
+			end = row->end;
+		} else {
+			blocks = few;
+			n = known = tm_blocks_take(&r->form, r->p, limit, r->memo.n, few, BLOCKS, &end);
+		}
+		if (n > UINT32_MAX - r->b.traces.n)
+			return NULL; /* the machine says so */
+		err = add_blocks(r, blocks, n, known, end);
+		n = r->p == end ? n : 0;
 	}
-	r->p = blocks[n - 1].end;
-	return NULL;
+	return err;
 }
 
 /* ---- the machine ---- */
@@ -824,56 +917,106 @@ static inline struct tm_error *step(struct reader *r, uint8_t op, const uint8_t 
 		return build(r);
 	case OP_PROTO:
 		return proto(r, a[0]);
+	case OP_STOP:
+		r->stopped = true;
+		return NULL;
 	default:
 		return unknown(r);
 	}
 }
 
+/* Until the end, or the first opcode behind the pause. */
+static struct tm_error *machine(void *ctx)
+{
+	struct reader *r = ctx;
+	struct tm_error *err = NULL;
+	size_t next_poll = (size_t)(r->p - r->begin) + STEP;
+	while (!err && !r->stopped && r->p < r->pause) {
+		r->op = r->p++;
+		if ((size_t)(r->end - r->p) < opcodes[*r->op].bytes)
+			return truncated(r);
+		const uint8_t *a = r->p;
+		r->p += opcodes[*r->op].bytes;
+		err = step(r, *r->op, a);
+		if (!err && fills_list(r))
+			err = many_blocks(r);
+		size_t done = (size_t)(r->p - r->begin);
+		if (__builtin_expect(done > next_poll && !err, 0)) {
+			next_poll = done + STEP;
+			err = tm_poll(r->poll, "reading the pickle", done, (uint64_t)(r->end - r->begin));
+		}
+	}
+	return err;
+}
+
 /*
- * What a part of a long file needed tells what all of it needs. These arrays are hit at random or grow for long: they are to lie
- * in large pages, where the system has them.
+ * What a part of a long file needed tells what all of it needs, at most. These arrays grow for long: they are not to be copied for
+ * it, and to lie in large pages, where the system has them.
  */
 static void enlarge(void **items, size_t n, size_t *cap, size_t size, double times)
 {
 	size_t most = (size_t)((double)n * times), page = 4096;
-	if (most <= *cap || !tm_array_grow(items, cap, most, size)) /* not yet needed: so no error */
+	if (most * size < LONG || most <= *cap || !tm_array_grow(items, cap, most, size)) /* not yet needed: so no error */
 		return;
 	uintptr_t begin = (uintptr_t)*items / page * page; /* with malloc's header: else it could not grow in place */
 	madvise((void *)begin, (size_t)((uintptr_t)*items + *cap * size - begin), MADV_HUGEPAGE);
 }
 
-static void foresee(struct reader *r, size_t done)
+#define foresee_array(a, times) enlarge((void **)&(a)->items, (a)->n, &(a)->cap, sizeof *(a)->items, times)
+
+static void foresee(struct reader *r)
 {
-	double times = (double)(r->end - r->begin) / (double)done * 1.01;
-	enlarge((void **)&r->b.traces.items, r->b.traces.n, &r->b.traces.cap, sizeof *r->b.traces.items, times);
-	enlarge((void **)&r->memo.items, r->memo.n, &r->memo.cap, sizeof *r->memo.items, times);
+	double times = (double)(r->end - r->begin) / (double)(r->p - r->begin) * 1.01;
+	foresee_array(&r->b.traces, times);
+	foresee_array(&r->b.frames, times);
+	foresee_array(&r->b.tracebacks, times);
+	foresee_array(&r->b.tallies, times);
+	foresee_array(&r->runs, times);
+	foresee_array(&r->memo.values, times);
+	foresee_array(&r->memo.words, times);
+}
+
+/* ---- on two processors ---- */
+
+static struct tm_error *follow(void *ctx)
+{
+	struct reader *r = ctx;
+	struct tm_error *err = machine(r);
+	tm_scout_end(r->scout);
+	return err;
+}
+
+static struct tm_error *look_ahead(void *ctx)
+{
+	tm_scout_run(ctx);
+	return NULL;
+}
+
+/* The machine, and a scout ahead of it. */
+static struct tm_error *follow_scout(struct reader *r)
+{
+	struct tm_poll poll = { 0 }, none = { 0 };
+	struct tm_scout scout = { .form = r->form, .begin = r->p, .room = (uint8_t *)(r->b.traces.items + r->b.traces.n),
+		.size = (r->b.traces.cap - r->b.traces.n) * sizeof *r->b.traces.items, .each = sizeof *r->b.traces.items };
+	struct tm_job jobs[] = { { .work = follow, .ctx = r, .poll = &poll }, { .work = look_ahead, .ctx = &scout, .poll = &none } };
+	r->scout = &scout;
+	struct tm_error *err = tm_threads_run(jobs, 2);
+	r->scout = NULL;
+	tm_scout_deinit(&scout);
+	return err;
 }
 
 static struct tm_error *run(struct reader *r)
 {
-	size_t next_poll = STEP;
-	struct tm_error *err = NULL;
-	uint8_t op = 0;
-	while (!err && op != OP_STOP) {
-		if (r->p == r->end)
-			return truncated(r);
-		r->op = r->p++;
-		op = *r->op;
-		if ((size_t)(r->end - r->p) < opcodes[op].bytes)
-			return truncated(r);
-		const uint8_t *a = r->p;
-		r->p += opcodes[op].bytes;
-		if (op != OP_STOP)
-			err = step(r, op, a);
-		if (!err && r->top > r->stack && kind_of(r->top[-1]) == KIND_TRACE)
-			err = many_blocks(r);
-		size_t done = (size_t)(r->p - r->begin);
-		if (__builtin_expect(done > next_poll && !err, 0)) {
-			next_poll = done + STEP;
-			foresee(r, done);
-			err = tm_poll(r->poll, "reading the pickle", done, (uint64_t)(r->end - r->begin));
-		}
+	r->pause = r->begin + (r->end - r->begin < LONG ? r->end - r->begin : STEP);
+	struct tm_error *err = machine(r);
+	if (!err && !r->stopped && r->p < r->end) {
+		r->pause = r->end;
+		foresee(r);
+		err = r->fields && tm_threads_count() > 1 ? follow_scout(r) : machine(r);
 	}
+	if (!err && !r->stopped)
+		err = truncated(r);
 	if (!err && (r->nmarks || r->top - r->stack != 1 || *r->stack != value(KIND_OBJECT, SNAPSHOT) || !r->built[SNAPSHOT]))
 		return foreign(r, "what it holds is no snapshot");
 	if (!err && r->p != r->end)
@@ -885,10 +1028,13 @@ static struct tm_error *run(struct reader *r)
 
 static struct tm_error *finish(struct reader *r, struct tm_snapshot **ret)
 {
-	for (size_t i = 0; i < r->runs.n; i++) {
-		const struct run *run = &r->runs.items[i];
-		if (run->sum.count)
-			add(&r->b.tallies.items[run->tally], run->sum.count, run->sum.size_low, run->sum.size_high);
+	uint64_t truncated = 0;
+	for (size_t i = 0; i < r->nslots; i++)
+		if (r->sums[i].key)
+			add(&r->b.tallies.items[r->sums[i].tally], r->sums[i].count, r->sums[i].size);
+	for (size_t i = 0; i < r->b.tallies.n; i++) {
+		const struct tm_traceback *tb = &r->b.tracebacks.items[r->b.tallies.items[i].traceback];
+		truncated += tb->total_nframe > tb->nframe ? r->b.tallies.items[i].count : 0;
 	}
 	r->b.want_traces = true;
 	r->b.ntraces = r->b.traces.n;
@@ -899,7 +1045,7 @@ static struct tm_error *finish(struct reader *r, struct tm_snapshot **ret)
 	a->tracing = a->has_limit = a->complete = true;
 	a->limit = r->traceback_limit;
 	a->has_total_nframe = r->fields == 4;
-	a->truncated = r->truncated;
+	a->truncated = truncated;
 	a->python_minor = r->fields == 4 ? 0x0309 : r->fields == 3 ? 0x0308 : 0;
 	a->source = strdup("tracemalloc's own pickle");
 	a->python = r->fields ? strdup(r->fields == 4 ? "3.9 or newer" : "3.8 or older") : NULL;
@@ -914,13 +1060,14 @@ static struct tm_error *finish(struct reader *r, struct tm_snapshot **ret)
 static void reader_deinit(struct reader *r)
 {
 	free(r->stack);
-	tm_array_free(&r->memo);
+	tm_memo_deinit(&r->memo);
 	tm_array_free(&r->bigs);
 	tm_array_free(&r->strings);
 	tm_array_free(&r->runs);
 	free(r->by_frames.slots);
 	free(r->by_depth.slots);
 	free(r->by_domain.slots);
+	free(r->sums);
 	tm_builder_deinit(&r->b);
 }
 
@@ -933,17 +1080,21 @@ bool tm_pickle_is(const void *head, size_t len)
 struct tm_error *tm_snapshot_parse_pickle(const void *bytes, size_t len, const char *name, const struct tm_poll *poll,
 	struct tm_snapshot **ret)
 {
-	struct reader r = { .name = name, .begin = bytes, .op = bytes, .p = bytes, .poll = poll };
+	struct reader r = { .name = name, .begin = bytes, .op = bytes, .p = bytes, .poll = poll, .nslots = 1024 };
 	if (!tm_pickle_is(bytes, len))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: not a pickle of protocols 2 to 5", name);
 	r.end = r.begin + len;
 	if (getrandom(r.key, sizeof r.key, GRND_NONBLOCK) < 0) /* at boot only: then without that defence */
 		r.key[0] = (uintptr_t)&r;
 	r.key[1] |= 1;
+	r.form = (struct tm_block_form) { .secret = { r.key[0], r.key[1] }, .end = r.end };
 	size_t most = len < MOST_VALUES ? len : MOST_VALUES; /* a value takes a byte, at least */
 	r.stack = r.top = malloc(most * sizeof *r.stack);
-	if (!r.stack)
+	r.sums = calloc(r.nslots, sizeof *r.sums);
+	if (!r.stack || !r.sums) {
+		reader_deinit(&r);
 		return tm_error_nomem();
+	}
 	r.limit = r.stack + most;
 	struct tm_error *err = run(&r);
 	if (!err)

@@ -377,6 +377,153 @@ static void nothing_takes_the_square_of_the_file(void **state)
 	free(p);
 }
 
+/* ---- long files, which two threads read ---- */
+
+struct made {
+	uint8_t *p;
+	size_t n, nblocks;
+	uint64_t *sizes;
+	uint32_t *depths, *lines;
+};
+
+static void put_bytes(struct made *m, const void *p, size_t n)
+{
+	memcpy(m->p + m->n, p, n);
+	m->n += n;
+}
+
+static void put_number(struct made *m, uint64_t v)
+{
+	unsigned bytes = v < 256 ? 1 : v < 65536 ? 2 : v >> 31 ? 6 : 4;
+	put_bytes(m, bytes == 6 ? "\x8a" : bytes == 4 ? "J" : bytes == 2 ? "M" : "K", 1);
+	if (bytes == 6)
+		put_bytes(m, "\6", 1);
+	put_bytes(m, &v, bytes);
+}
+
+static void put_memo(struct made *m, int protocol, uint32_t number)
+{
+	if (protocol > 3)
+		put_bytes(m, "\x94", 1);
+	else
+		put_bytes(m, number < 256 ? "q" : "r", 1), put_bytes(m, &number, number < 256 ? 1 : 4);
+}
+
+/*
+ * Blocks of all sizes and depths, whose tracebacks come for the first time or again, in batches, with frames of the protocol
+ * between any two opcodes, and numbers whose bytes look like the beginning of a block.
+ */
+static struct made make_long(unsigned nblocks, int fields, int protocol)
+{
+	static const uint64_t sizes[] = { 0, 24, '(', 'K', 255, 256, 0x4b28, 0x4b28004b, 0x7fffffff, 0x80000000u, 1ull << 40 };
+	static const uint8_t frame[9] = { 0x95 };
+	struct made m = { .p = malloc(4096 + (size_t)nblocks * 80), .sizes = calloc(nblocks, 8), .depths = calloc(nblocks, 4),
+		.lines = calloc(nblocks, 4) };
+	struct bytes head = pickle_of(HEAD "("), old = pickle_of(
+		"%80%02ctracemalloc\nSnapshot\nq%00)%81q%01}q%02(X%06%00%00%00tracesq%03ctracemalloc\n_Traces\nq%04)%81q%05}q%06X%07%00%00%00_tracesq%07]q%08(");
+	uint32_t number = protocol > 3 ? 12 : 9, known[1024], nknown = 0, name = 0;
+	put_bytes(&m, protocol > 3 ? head.p : old.p, protocol > 3 ? head.n : old.n);
+	uint64_t seed = 1;
+	for (unsigned i = 0; i < nblocks; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		unsigned dice = (unsigned)(seed >> 33);
+		m.sizes[i] = dice % 8 ? dice % 200 : sizes[dice / 8 % COUNT(sizes)];
+		m.depths[i] = fields == 4 ? dice % 5 ? 3 : dice % 70000 : 0;
+		if (i % 1000 == 999)
+			put_bytes(&m, "e(", 2);
+		if (fields == 4)
+			put_bytes(&m, "(", 1);
+		put_bytes(&m, "K\0", 2);
+		put_number(&m, m.sizes[i]);
+		if (protocol > 3 && dice % 997 == 0)
+			put_bytes(&m, frame, 9);
+		if (!nknown || (nknown < 1024 && dice % 400 == 1)) {
+			m.lines[i] = nknown;
+			if (!nknown) {
+				put_bytes(&m, "X\4\0\0\0a.py", 9);
+				put_memo(&m, protocol, name = number++);
+			} else {
+				put_bytes(&m, "j", 1), put_bytes(&m, &name, 4);
+			}
+			put_number(&m, nknown);
+			put_bytes(&m, "\x86", 1), put_memo(&m, protocol, number++);
+			put_bytes(&m, "\x85", 1), put_memo(&m, protocol, known[nknown++] = number++);
+		} else {
+			m.lines[i] = dice / 7 % nknown;
+			uint32_t k = known[m.lines[i]];
+			put_bytes(&m, k < 256 ? "h" : "j", 1), put_bytes(&m, &k, k < 256 ? 1 : 4);
+		}
+		if (fields == 4)
+			put_number(&m, m.depths[i]);
+		put_bytes(&m, fields == 4 ? "t" : "\x87", 1);
+		put_memo(&m, protocol, number++);
+	}
+	struct bytes tail = pickle_of("esbX%0f%00%00%00traceback_limitK%02ub.");
+	put_bytes(&m, tail.p, tail.n);
+	m.nblocks = nblocks;
+	return m;
+}
+
+static void made_deinit(struct made *m)
+{
+	free(m->p);
+	free(m->sizes);
+	free(m->depths);
+	free(m->lines);
+}
+
+static void a_long_file_is_read_like_a_short_one(void **state)
+{
+	static const struct {
+		int fields, protocol;
+	} kinds[] = { { 4, 4 }, { 3, 4 }, { 4, 2 }, { 3, 2 } };
+	for (size_t k = 0; k < COUNT(kinds); k++) {
+		struct made m = make_long(600000, kinds[k].fields, kinds[k].protocol);
+		struct tm_snapshot *s = NULL;
+		tm_u128 size = 0, total;
+		uint64_t count;
+		ok(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s));
+		assert_int_equal(s->ntraces, m.nblocks);
+		for (size_t i = 0; i < m.nblocks; i++) {
+			const struct tm_traceback *tb = &s->tracebacks[s->traces[i].traceback];
+			if (s->traces[i].size != m.sizes[i] || tb->total_nframe != m.depths[i] || tb->nframe != 1 ||
+			    s->frames[tb->first].lineno != m.lines[i] || s->traces[i].domain || s->traces[i].address)
+				fail_msg("block %zu of kind %zu", i, k);
+			size += m.sizes[i];
+		}
+		tm_snapshot_total(s, &count, &total);
+		assert_int_equal(count, m.nblocks);
+		assert_true(total == size);
+		tm_snapshot_unref(s);
+		made_deinit(&m);
+	}
+}
+
+/* What is wrong far behind, where another thread looked first, is said as for a short file. */
+static void a_long_file_is_refused_like_a_short_one(void **state)
+{
+	struct made m = make_long(600000, 4, 4);
+	char words[64];
+	struct tm_snapshot *s = NULL;
+	size_t place = m.n - 3000;
+	fails(tm_snapshot_parse_pickle(m.p, place, "x", NULL, &s), TM_ERR_CORRUPT, "truncated");
+	while (memcmp(m.p + place, "(K\0K", 4) || m.p[place + 5] != 'j')
+		place++;
+	snprintf(words, sizeof words, "at offset %zu: number 2147483647 of the memo", place + 5);
+	memcpy(m.p + place + 6, "\xff\xff\xff\x7f", 4);
+	fails(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s), TM_ERR_CORRUPT, words);
+	memcpy(m.p + place + 6, "\2\0\0\0", 4); /* a class */
+	fails(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s), TM_ERR_UNSUPPORTED, "the traceback of a block is a class");
+	assert_null(s);
+	made_deinit(&m);
+}
+
+static void numbers_of_the_memo_come_once(void **state)
+{
+	refused("%80%04K%01q%00K%01q%00", TM_ERR_UNSUPPORTED, "number 0 of the memo comes a second time");
+	refused(HEAD "(" BLOCK "K%01q%0e", TM_ERR_UNSUPPORTED, "number 14 of the memo comes a second time");
+}
+
 /* ---- writing ---- */
 
 static struct tm_snapshot *two_blocks(void)
@@ -553,6 +700,9 @@ int main(void)
 		cmocka_unit_test(pickles_are_known_by_their_first_bytes),
 		cmocka_unit_test(endless_files_are_refused_soon),
 		cmocka_unit_test(nothing_takes_the_square_of_the_file),
+		cmocka_unit_test(a_long_file_is_read_like_a_short_one),
+		cmocka_unit_test(a_long_file_is_refused_like_a_short_one),
+		cmocka_unit_test(numbers_of_the_memo_come_once),
 		IN_FOLDER(the_bytes_are_those_that_load_knows),
 		IN_FOLDER(the_shape_follows_the_snapshots_python),
 		IN_FOLDER(a_depth_that_is_not_known_is_that_of_the_frames),
