@@ -1,13 +1,14 @@
 /* Grouping: the inner loop of statistics and comparisons. */
 #include "groups.h"
 #include <stdlib.h>
+#include <sys/random.h>
 
 static uint64_t hash_frames(const struct tm_groups *g, const struct tm_frame *f, uint32_t n)
 {
-	uint64_t h = 0x9e3779b97f4a7c15u * (n + 1);
+	uint64_t h = g->secret + n;
 	for (uint32_t i = 0; i < n; i++) {
-		h = (h ^ ((uint64_t)g->ranks[f[i].filename] << 32 | f[i].lineno)) * 0xff51afd7ed558ccdu;
-		h ^= h >> 32;
+		tm_u128 m = (tm_u128)(h ^ ((uint64_t)g->ranks[f[i].filename] << 32 | f[i].lineno)) * 0x9e3779b97f4a7c15u;
+		h = (uint64_t)m ^ (uint64_t)(m >> 64);
 	}
 	return h;
 }
@@ -109,6 +110,8 @@ struct tm_error *tm_groups_add(struct tm_groups *g, uint64_t first, uint64_t n, 
 struct tm_error *tm_groups_init(struct tm_groups *g, const struct tm_snapshot *s, enum tm_key key, bool cumulative)
 {
 	*g = (struct tm_groups) { .s = s, .key = key, .cumulative = cumulative };
+	if (getrandom(&g->secret, sizeof g->secret, GRND_NONBLOCK) < 0)
+		g->secret = (uintptr_t)g; /* only while the system boots */
 	if (cumulative && key == TM_BY_TRACEBACK)
 		return tm_error_new(TM_ERR_USAGE, "cumulative statistics go by lineno or filename, not by traceback");
 	struct tm_error *err = tm_name_ranks(s, &g->ranks);

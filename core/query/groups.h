@@ -13,6 +13,7 @@ struct tm_groups {
 	uint64_t n, cap;
 	uint32_t *slots; /* row + 1 */
 	size_t nslots;
+	uint64_t secret; /* of hashes: nobody can prepare a file whose rows all collide */
 };
 
 /* USAGE: cumulative by traceback. To be deinitialised whatever it returns. */
