@@ -74,11 +74,13 @@ static struct tm_error *keep(struct tm_session *s, const struct tm_args *args, s
 	struct tm_text t = { 0 }, where = { 0 };
 	size_t before = s->held.n;
 	struct tm_text growth = { 0 };
+	struct tm_error *err = NULL;
 	if (before)
 		put_growth(&growth, &s->held.items[before - 1], snap);
 	if (!args->noperands && !args->core && !args->has_pid && s->front.where)
-		s->front.where(s->front.ctx, &where);
-	struct tm_error *err = tm_session_hold(s, args->name, args->force, tm_text_str(&where), snap);
+		err = s->front.where(s->front.ctx, &where);
+	if (!err)
+		err = tm_session_hold(s, args->name, args->force, tm_text_str(&where), snap);
 	if (!err) {
 		tm_text_printf(&t, "Snapshot %s: ", s->held.items[s->held.n - 1].name);
 		put_total(&t, snap);

@@ -72,7 +72,7 @@ static struct tm_error *evaluate(void *ctx, const char *expression, uint64_t *re
 }
 
 /* A text that host.METHOD(ARGUMENT) gives, if there is such a method; ARGUMENT may be NULL: none. */
-static void lend_text(struct tm_run *run, const char *method, const char *argument, struct tm_text *t)
+static struct tm_error *lend_text(struct tm_run *run, const char *method, const char *argument, struct tm_text *t)
 {
 	tm_run_enter(run);
 	PyObject *text = PyObject_HasAttrString(run->host, method) ? PyObject_CallMethod(run->host, method, argument ? "s" : NULL, argument) : NULL;
@@ -81,7 +81,9 @@ static void lend_text(struct tm_run *run, const char *method, const char *argume
 		tm_text_puts(t, PyBytes_AsString(bytes));
 	Py_XDECREF(bytes);
 	Py_XDECREF(text);
+	bool failed = PyErr_Occurred() != NULL;
 	tm_run_leave(run);
+	return failed ? tm_run_failed(run) : NULL;
 }
 
 static void discard(void *ctx, const char *text, size_t len)
@@ -105,9 +107,9 @@ PyObject *tm_host_command(struct tm_module_state *st, const char *const *words, 
 	return tm_run_end(&run, err, tm_raise_command) ? Py_BuildValue("") : NULL;
 }
 
-static void where(void *ctx, struct tm_text *t)
+static struct tm_error *where(void *ctx, struct tm_text *t)
 {
-	lend_text(((struct session *)ctx)->run, "where", NULL, t);
+	return lend_text(((struct session *)ctx)->run, "where", NULL, t);
 }
 
 static struct tm_error *watch(void *ctx, const char *name, uint64_t address, unsigned length)
@@ -122,7 +124,7 @@ static struct tm_error *watch(void *ctx, const char *name, uint64_t address, uns
 
 static void watched(void *ctx, const char *name, struct tm_text *t)
 {
-	lend_text(((struct session *)ctx)->run, "watched", name, t);
+	tm_error_free(lend_text(((struct session *)ctx)->run, "watched", name, t));
 }
 
 static struct tm_error *record(void *ctx, const char *location)
@@ -139,7 +141,7 @@ static struct tm_error *record(void *ctx, const char *location)
 
 static void program(void *ctx, struct tm_text *t)
 {
-	lend_text(((struct session *)ctx)->run, "program", NULL, t);
+	tm_error_free(lend_text(((struct session *)ctx)->run, "program", NULL, t));
 }
 
 static struct tm_error *launch(void *ctx, const struct tm_launch *l)

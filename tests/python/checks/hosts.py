@@ -103,6 +103,11 @@ def check_what_they_raise():
         passed_on(Failing("target"))
         passed_on(Failing("poll"))
         passed_on(Failing("where"), "snapshot")
+        host = Failing("where")
+        session = tm.Session(host)
+        assert raises(type(error), session.run, "snapshot") is error
+        session.run("list --json")  # and nothing is kept
+        assert host.text == '{"schema":"tm.list/1","rows":[]}\n', host.text
         passed_on(Failing("read"), LINE + " --read debugger")
         passed_on(Failing("read", "write", "poll"), LINE + " --read debugger")
         host = Failing()

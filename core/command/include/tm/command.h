@@ -72,7 +72,7 @@ struct tm_front {
 	/* From now on 'tm snapshot' is run whenever the target comes to LOCATION, in the host's words, until its user takes that away. Optional. */
 	struct tm_error *(*record)(void *ctx, const char *location);
 	/* Where the target stands, in a few words, for the list of snapshots; optional. */
-	void (*where)(void *ctx, struct tm_text *t);
+	struct tm_error *(*where)(void *ctx, struct tm_text *t);
 	void *ctx;
 };
 
