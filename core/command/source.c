@@ -129,6 +129,12 @@ static struct tm_error *open_named(struct tm_session *s, const struct tm_args *a
 	return tm_error_new(TM_ERR_NOTFOUND, "%s: no such file%s, and not a process ID", source, s->front.lasting ? " or snapshot of this session" : "");
 }
 
+static struct tm_error *no_source(const struct tm_command *c)
+{
+	return c->groups & TM_GROUP_IN ? tm_error_new(TM_ERR_USAGE, "in which core, process or snapshot file? say it with --in SOURCE")
+				       : tm_error_new(TM_ERR_USAGE, "which core, process or snapshot file? usage: tm %s %s", c->name, c->operands);
+}
+
 struct tm_error *tm_source_open(struct tm_session *s, const struct tm_args *args, const char *source, bool traces,
 	struct tm_snapshot **ret, struct tm_target **ret_target)
 {
@@ -148,8 +154,7 @@ struct tm_error *tm_source_open(struct tm_session *s, const struct tm_args *args
 		struct tm_search search = search_of(args);
 		err = s->front.target(s->front.ctx, &search, (enum tm_road)args->road, &target);
 	} else
-		err = tm_error_new(TM_ERR_USAGE, "which core, process or snapshot file? usage: tm %s %s", args->command->name,
-			args->command->operands);
+		err = no_source(args->command);
 	if (!err && target) {
 		struct tm_capture_options o = { .traces = traces, .no_stop = args->no_stop, .verify = args->verify };
 		err = tm_capture(target, &o, &snapshot);

@@ -59,6 +59,23 @@ static struct tm_error *evaluate(struct tm_session *s, const struct tm_args *arg
 	return err;
 }
 
+/* What is known about the snapshot may be the reason: filters, above all. */
+static struct tm_error *not_found(const struct tm_snapshot *s, uint64_t addr)
+{
+	struct tm_text t = { 0 };
+	tm_text_printf(&t, "no traced block at 0x%llx: it was allocated before tracing began, is free, or is not Python's",
+		(unsigned long long)addr);
+	tm_text_puts(&t, s->about.complete ? "" : "; the snapshot is incomplete, too");
+	for (size_t i = 0; i < s->nnotes; i++)
+		if (!s->notes[i].gap)
+			tm_text_printf(&t, "; %s", s->notes[i].text);
+	struct tm_error *err = tm_text_error(&t);
+	if (!err)
+		err = tm_error_new(TM_ERR_NOTFOUND, "%s", tm_text_str(&t));
+	tm_text_free(&t);
+	return err;
+}
+
 static struct tm_error *show(struct tm_session *s, const struct tm_args *args, struct tm_snapshot *snap, struct tm_target *target,
 	uint64_t addr)
 {
@@ -67,8 +84,7 @@ static struct tm_error *show(struct tm_session *s, const struct tm_args *args, s
 	f.is_object = target && tm_object_at(target, snap->about.python_minor, addr, &f.object);
 	struct tm_error *err = tm_traces_at(snap, addr, &order, &n);
 	if (!err && !n)
-		err = tm_error_new(TM_ERR_NOTFOUND, "no traced block at 0x%llx: it was allocated before tracing began, is free, or is not Python's%s",
-			(unsigned long long)addr, snap->about.complete ? "" : "; the snapshot is incomplete, too");
+		err = not_found(snap, addr);
 	if (!err) {
 		f.blocks.order = order;
 		const struct tm_fact facts[] = { { "address", { .kind = TM_CELL_ADDRESS, .number = addr } },

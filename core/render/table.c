@@ -200,8 +200,10 @@ struct tm_error *tm_render_table(const struct tm_report *r, const struct tm_rend
 	size_t widths[MOST_COLUMNS] = { 0 };
 	tm_render_notes(r, o, t);
 	t->failed |= !measure(r, o, widths);
-	bool first = true;
-	for (size_t k = 0; !o->quiet && r->nrows && k < r->ncolumns && k < MOST_COLUMNS; k++) {
+	bool first = true, titles = false;
+	for (size_t k = 0; k < r->ncolumns && k < MOST_COLUMNS; k++)
+		titles |= r->columns[k].title && *r->columns[k].title;
+	for (size_t k = 0; titles && !o->quiet && r->nrows && k < r->ncolumns && k < MOST_COLUMNS; k++) {
 		if (!r->columns[k].title)
 			continue;
 		struct tm_text title = { .s = (char *)r->columns[k].title, .len = strlen(r->columns[k].title) };
