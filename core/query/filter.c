@@ -178,13 +178,12 @@ struct tm_error *tm_snapshot_filter(struct tm_snapshot *s, const struct tm_filte
 		err = apply(&v, &filters[i], poll, hits);
 	if (!err)
 		err = pick(&v, want_traces, poll, &part);
-	if (!err && (!(snap = tm_snapshot_derive(s, &part)) || (n && !describe(snap, s))))
+	if (!err && (!tm_snapshot_compact(s, &part) || !(snap = tm_snapshot_derive(s, &part)) || (n && !describe(snap, s))))
 		err = tm_error_nomem();
 	free(hits);
 	free(v.domains);
 	free(v.found);
-	free(part.traces);
-	free(part.tallies);
+	tm_snapshot_part_deinit(&part);
 	if (err) {
 		tm_snapshot_unref(snap);
 		return err;

@@ -36,18 +36,10 @@ struct tm_error *tm_snapshot_require(const struct tm_snapshot *s, unsigned secti
 
 /* ---- parts ---- */
 
-struct share {
-	struct tm_snapshot *whole;
-	struct tm_snapshot_part part;
-};
-
 static void release(void *owner)
 {
-	struct share *share = owner;
-	tm_snapshot_unref(share->whole);
-	free(share->part.traces);
-	free(share->part.tallies);
-	free(share);
+	tm_snapshot_part_deinit(owner);
+	free(owner);
 }
 
 static bool copy_facts(struct tm_snapshot *to, const struct tm_snapshot *from)
@@ -68,23 +60,23 @@ static bool copy_facts(struct tm_snapshot *to, const struct tm_snapshot *from)
 	return ok;
 }
 
-struct tm_snapshot *tm_snapshot_derive(struct tm_snapshot *s, struct tm_snapshot_part *part)
+struct tm_snapshot *tm_snapshot_derive(const struct tm_snapshot *s, struct tm_snapshot_part *part)
 {
 	struct tm_snapshot *ret = malloc(sizeof *ret);
-	struct share *share = malloc(sizeof *share);
+	struct tm_snapshot_part *own = malloc(sizeof *own);
 	if (ret)
 		*ret = (struct tm_snapshot) { .refs = 1, .traces = part->traces, .ntraces = part->ntraces, .tallies = part->tallies,
-			.ntallies = part->ntallies, .tracebacks = s->tracebacks, .ntracebacks = s->ntracebacks, .frames = s->frames,
-			.nframes = s->nframes, .names = s->names, .nnames = s->nnames, .text = s->text, .text_len = s->text_len };
-	if (!ret || !share || !copy_facts(ret, s)) {
+			.ntallies = part->ntallies, .tracebacks = part->tracebacks, .ntracebacks = part->ntracebacks, .frames = part->frames,
+			.nframes = part->nframes, .names = part->names, .nnames = part->nnames, .text = part->text, .text_len = part->text_len };
+	if (!ret || !own || !copy_facts(ret, s)) {
 		tm_snapshot_unref(ret);
-		free(share);
+		free(own);
 		return NULL;
 	}
-	*share = (struct share) { tm_snapshot_ref(s), *part };
+	*own = *part;
 	*part = (struct tm_snapshot_part) { 0 };
 	ret->release = release;
-	ret->owner = share;
+	ret->owner = own;
 	return ret;
 }
 

@@ -131,12 +131,26 @@ struct tm_snapshot_part {
 	uint64_t ntraces;
 	struct tm_tally *tallies;
 	uint64_t ntallies;
+	/* What those use; from tm_snapshot_compact(). */
+	struct tm_traceback *tracebacks;
+	uint64_t ntracebacks;
+	struct tm_frame *frames;
+	uint64_t nframes;
+	struct tm_name *names;
+	uint64_t nnames;
+	char *text;
+	uint64_t text_len;
 };
 /*
- * A new snapshot of them: moves PART's arrays into it, shares all others with S, which it holds, and copies what S says about
- * itself. All sections of S that it will need have been required. NULL: out of memory, and PART is as it was.
+ * PART's blocks and tallies, which are S's so far, get tracebacks, frames and names of their own: those that they use, in S's order.
+ * False: out of memory.
  */
-struct tm_snapshot *tm_snapshot_derive(struct tm_snapshot *s, struct tm_snapshot_part *part);
+bool tm_snapshot_compact(const struct tm_snapshot *s, struct tm_snapshot_part *part);
+void tm_snapshot_part_deinit(struct tm_snapshot_part *part);
+/*
+ * A new snapshot of them: moves PART's arrays into it and copies what S says about itself. NULL: out of memory, and PART is as it was.
+ */
+struct tm_snapshot *tm_snapshot_derive(const struct tm_snapshot *s, struct tm_snapshot_part *part);
 
 static inline const char *tm_snapshot_name(const struct tm_snapshot *s, uint32_t id, size_t *len)
 {
