@@ -730,8 +730,8 @@ static inline struct sum *find_sum(struct reader *r, const struct tm_block *b)
 static const uint8_t *place_of(const struct reader *r, const uint8_t *row, size_t n)
 {
 	struct tm_block blocks[BLOCKS];
-	for (size_t taken; n; n -= taken)
-		taken = tm_blocks_take(&r->form, row, r->end, SIZE_MAX, blocks, n < BLOCKS ? n : BLOCKS, &row);
+	for (size_t i = 0; i < n;)
+		i += tm_blocks_take(&r->form, row, r->end, r->memo.n + i, blocks, n - i < BLOCKS ? n - i : BLOCKS, &row);
 	return row;
 }
 

@@ -502,20 +502,22 @@ static void a_long_file_is_read_like_a_short_one(void **state)
 /* What is wrong far behind, where another thread looked first, is said as for a short file. */
 static void a_long_file_is_refused_like_a_short_one(void **state)
 {
-	struct made m = make_long(600000, 4, 4);
-	char words[64];
-	struct tm_snapshot *s = NULL;
-	size_t place = m.n - 3000;
-	fails(tm_snapshot_parse_pickle(m.p, place, "x", NULL, &s), TM_ERR_CORRUPT, "truncated");
-	while (memcmp(m.p + place, "(K\0K", 4) || m.p[place + 5] != 'j')
-		place++;
-	snprintf(words, sizeof words, "at offset %zu: number 2147483647 of the memo", place + 5);
-	memcpy(m.p + place + 6, "\xff\xff\xff\x7f", 4);
-	fails(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s), TM_ERR_CORRUPT, words);
-	memcpy(m.p + place + 6, "\2\0\0\0", 4); /* a class */
-	fails(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s), TM_ERR_UNSUPPORTED, "the traceback of a block is a class");
-	assert_null(s);
-	made_deinit(&m);
+	for (int protocol = 2; protocol <= 4; protocol += 2) {
+		struct made m = make_long(600000, 4, protocol);
+		char words[64];
+		struct tm_snapshot *s = NULL;
+		size_t place = m.n - 3000;
+		fails(tm_snapshot_parse_pickle(m.p, place, "x", NULL, &s), TM_ERR_CORRUPT, "truncated");
+		while (memcmp(m.p + place, "(K\0K", 4) || m.p[place + 5] != 'j')
+			place++;
+		snprintf(words, sizeof words, "at offset %zu: number 2147483647 of the memo", place + 5);
+		memcpy(m.p + place + 6, "\xff\xff\xff\x7f", 4);
+		fails(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s), TM_ERR_CORRUPT, words);
+		memcpy(m.p + place + 6, "\0\0\0\0", 4); /* a string or a class */
+		fails(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s), TM_ERR_UNSUPPORTED, "the traceback of a block is a");
+		assert_null(s);
+		made_deinit(&m);
+	}
 }
 
 static void numbers_of_the_memo_come_once(void **state)
