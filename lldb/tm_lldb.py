@@ -32,6 +32,7 @@ sys.path.append(os.path.dirname(os.path.realpath(__file__)))
 from tm_control import Hands  # which needs tm
 
 POST_MORTEM = "elf-core", "minidump"
+ENDED = lldb.eStateInvalid, lldb.eStateUnloaded, lldb.eStateDetached, lldb.eStateExited
 
 
 class Host(Hands):
@@ -156,6 +157,8 @@ class Host(Hands):
         Line.every[self.debugger.GetID(), watchpoint.GetID()] = Line(name, watchpoint, target, process)
         call = "return %s.written(frame, wp, internal_dict)" % __name__  # of a function that is named alone LLDB 16 forgets the answer
         self.do(target, "watchpoint command add -s python -o", call, str(watchpoint.GetID()))
+        self.write("# 'watchpoint delete %d' before 'process detach': a process that LLDB lets go keeps its watchpoints, and ends at the next one\n"
+                   % watchpoint.GetID())
 
     def watched(self, name):
         return next(("watchpoint %d" % line.watchpoint.GetID() for line in Line.every.values() if line.name == name and line.there()), "")
@@ -217,7 +220,7 @@ class Line:
     def there(self):
         """Another process has its peak elsewhere. Of one that ended LLDB keeps the watchpoint, disabled, until there is another one."""
         process = self.target.GetProcess()
-        if process.GetUniqueID() == self.process and process.GetState() != lldb.eStateExited:
+        if process.GetUniqueID() == self.process and process.GetState() not in ENDED:
             return bool(self.target.FindWatchpointByID(self.watchpoint.GetID()))
         self.remove()
         return False
@@ -230,6 +233,13 @@ class Line:
         for key, line in list(cls.every.items()):
             if not line.there() and not line.target.FindWatchpointByID(line.watchpoint.GetID()):
                 del cls.every[key]
+
+
+def removed_in_time(debugger_id):
+    """The debugger ends, and lets go of what it was attached to."""
+    for (of, _), line in Line.every.items():
+        if of == debugger_id:
+            line.remove()
 
 
 def written(frame, watchpoint, internal_dict):
@@ -260,7 +270,7 @@ def say(line, debugger, frame):
 
 
 def there_still(target, process):
-    if not process.IsValid() or process.GetState() in (lldb.eStateInvalid, lldb.eStateUnloaded, lldb.eStateDetached, lldb.eStateExited):
+    if not process.IsValid() or process.GetState() in ENDED:
         return False
     try:
         program_headers(target, process, target.GetAddressByteSize())
@@ -444,6 +454,7 @@ def register(debugger):
 
 def __lldb_init_module(debugger, internal_dict):
     bind(debugger)
+    debugger.SetDestroyCallback(removed_in_time)
     register(debugger)
 
 

@@ -161,7 +161,7 @@ def test_a_name_that_is_taken(gdb, start):
 
 
 def test_a_threaded_process(any_gdb, program):
-    program.write_text(GROWING.replace("for number", "import threading\nfor thread in [threading.Thread(target=sum, args=(range(10**7),)) for i in range(3)]:\n"
+    program.write_text(GROWING.replace("for number", "import threading\nfor thread in [threading.Thread(target=sum, args=(range(10**6),)) for i in range(3)]:\n"
                            "    thread.start()\nfor number", 1))
     answers = ask(any_gdb, [*STOP, "tm run %s %s" % (PYTHON, program), "tm status --json", "tm break --grow 1M", "continue", "tm status --json"])
     old, new = reached(answers[5])
