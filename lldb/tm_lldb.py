@@ -157,8 +157,9 @@ class Host(Hands):
         Line.every[self.debugger.GetID(), watchpoint.GetID()] = Line(name, watchpoint, target, process)
         call = "return %s.written(frame, wp, internal_dict)" % __name__  # of a function that is named alone LLDB 16 forgets the answer
         self.do(target, "watchpoint command add -s python -o", call, str(watchpoint.GetID()))
-        self.write("# 'watchpoint delete %d' before 'process detach': a process that LLDB lets go keeps its watchpoints, and ends at the next one\n"
-                   % watchpoint.GetID())
+        end = "process detach'" if hasattr(self.debugger, "SetDestroyCallback") else "process detach' or 'quit'"
+        self.write("# 'watchpoint delete %d' before '%s: a process that LLDB lets go keeps its watchpoints, and ends at the next one\n"
+                   % (watchpoint.GetID(), end))
 
     def watched(self, name):
         return next(("watchpoint %d" % line.watchpoint.GetID() for line in Line.every.values() if line.name == name and line.there()), "")
@@ -454,7 +455,8 @@ def register(debugger):
 
 def __lldb_init_module(debugger, internal_dict):
     bind(debugger)
-    debugger.SetDestroyCallback(removed_in_time)
+    if hasattr(debugger, "SetDestroyCallback"):  # LLDB 17
+        debugger.SetDestroyCallback(removed_in_time)
     register(debugger)
 
 
