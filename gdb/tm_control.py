@@ -66,9 +66,7 @@ class Hands:
                 raise self.Error("the target does not go on: %s" % first_line(error)) from error
             finally:
                 stop.delete()
-        if run.ended:
-            raise self.Error("the process has ended meanwhile")
-        return run.reached(self.Error)
+            return run.reached(self.Error)
 
     def thread(self, tid):
         for thread in gdb.selected_inferior().threads():
@@ -170,7 +168,9 @@ class Undisturbed:
         self.ended = True
 
     def reached(self, error):
-        """The thread that came to the breakpoint; None: time was up."""
+        """The thread that came to the breakpoint, while it still is selected; None: time was up."""
+        if self.ended:
+            raise error("the process has ended meanwhile")
         if isinstance(self.event, gdb.BreakpointEvent):
             return lwp(gdb.selected_thread())
         if self.late:
