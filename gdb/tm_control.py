@@ -1,6 +1,7 @@
 """How GDB lets its target run, for the commands of tm that change it. What runs, where and when is decided by the module tm."""
 
 import contextlib
+import errno
 import os
 import re
 import threading
@@ -39,6 +40,10 @@ class Hands:
                 return run(seconds, lambda: int(gdb.parse_and_eval("((unsigned long (*)(%s)) %d)(%s)" % (types, function, words))) & MASK)
             except gdb.error as error:
                 raise self.Error("a call in the target did not come back%s: %s" % (" in time" if run.late else "", first_line(error))) from error
+            finally:
+                if not run.ended:
+                    self.thread(tid).switch()
+                    end_system_call()
 
     def run_to(self, address, argument, seconds):
         def here():
@@ -179,6 +184,14 @@ class Undisturbed:
             gdb.execute("queue-signal 0", to_string=True)
             raise KeyboardInterrupt
         raise error("the process stopped meanwhile%s" % (": " + self.event.stop_signal if self.by_signal() else ""))
+
+
+def end_system_call():
+    """The kernel keeps one note per thread of how to go on with an interrupted wait (ERESTART_RESTARTBLOCK), and it may now be that of
+    a wait in the call. The wait that the thread was in ends as a signal ends it (EINTR)."""
+    rax = int(gdb.newest_frame().read_register("rax")) & MASK
+    if rax == MASK + 1 - 516 and gdb.selected_inferior().read_memory(gdb.newest_frame().pc() - 2, 2).tobytes() == b"\x0f\x05":
+        gdb.execute("set $rax = %d" % -errno.EINTR, to_string=True)
 
 
 def redirect(fd):

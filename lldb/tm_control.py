@@ -45,8 +45,8 @@ class Hands:
         with self.alone(target, process):
             thread = thread_of(process, tid)
             value = thread.GetFrameAtIndex(0).EvaluateExpression(text, options)
+            end_system_call(thread)
             if value.GetError().Fail():
-                end_system_call(thread)
                 raise tm.Error("the call of 0x%x in thread %d did not return: %s" % (function, tid, sentence(value.GetError())))
             return value.GetValueAsUnsigned()
 
@@ -188,8 +188,8 @@ def register(thread, name):
 
 
 def end_system_call(thread):
-    """After a call that was given up: the kernel keeps one note per thread of how to go on with an interrupted wait (ERESTART_RESTARTBLOCK),
-    and it may now be that of the call, for another address and another time. The wait of the thread ends as a signal ends it (EINTR)."""
+    """The kernel keeps one note per thread of how to go on with an interrupted wait (ERESTART_RESTARTBLOCK), and it may now be that of
+    a wait in the call. The wait that the thread was in ends as a signal ends it (EINTR)."""
     frame = thread.GetFrameAtIndex(0)
     code = thread.GetProcess().ReadMemory(frame.GetPC() - 2, 2, lldb.SBError())
     if code == b"\x0f\x05" and register(thread, "rax") == (1 << 64) - 516:
