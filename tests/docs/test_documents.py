@@ -18,6 +18,7 @@ ELSEWHERE = {
     "python3 tests/bench/module.py": "measures for a long time: TM_LONG",
     "python3 tests/bench/files.py": "measures for a long time: TM_LONG",
     "python3 tests/bench/gdb.py": "measures for a long time: TM_LONG",
+    "python3 tests/bench/break.py": "measures for a long time: TM_LONG",
 }
 
 
