@@ -75,7 +75,7 @@ ADVICE = "PYTHONTRACEMALLOC=1"
     ("snapshot -o FILE", "usage"),
     ("snapshot CORE", "-o FILE"),
     ("traceback", "usage"),
-    ("traceback 0x1", "usage"),
+    ("traceback 0x1", "--in SOURCE"),
     ("traceback --in CORE", "usage"),
     ("traceback rubbish --in CORE", ("rubbish", "0x")),
     ("traceback 0xg --in CORE", "0xg"),
