@@ -135,7 +135,7 @@ class Host(tm_control.Hands):
 
     @staticmethod
     def watched(name):
-        return next(("watchpoint %d" % line.number for line in lines() if line.name == name), "")
+        return next(("watchpoint %d" % line.number for line in lines() if line.held == name), "")
 
     @staticmethod
     def record(location):
@@ -259,18 +259,17 @@ class Line(gdb.Breakpoint):
         if self.type != gdb.BP_HARDWARE_WATCHPOINT:
             self.delete()
             raise gdb.error("GDB has no hardware watchpoint for this target; without one it would go step by step")
-        self.name, self.address, self.length = name, address, length
-        self.inferior = gdb.selected_inferior()
+        self.held, self.of, self.place = name, gdb.selected_inferior(), (address, length)  # newer GDBs have names of their own
         self.commands = "delete %d\ntm compare %s" % (self.number, name)
 
     def stop(self):
-        return session.crossed(self.name, bytes(self.inferior.read_memory(self.address, self.length)))
+        return session.crossed(self.held, bytes(self.of.read_memory(*self.place)))
 
     @staticmethod
     def exited(event):
         """Another process has its peak elsewhere."""
         for line in lines():
-            if line.inferior == event.inferior:
+            if line.of == event.inferior:
                 line.delete()
 
 
