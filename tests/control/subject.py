@@ -24,10 +24,12 @@ def allocate(rounds):
     return kept
 
 
+over = threading.Event()
+
+
 def forever():
-    while True:
+    while not over.wait(0.0005):
         allocate(500)
-        time.sleep(0.0005)
 
 
 def work():
@@ -59,8 +61,9 @@ def main():
         threading.Thread(target=forever, daemon=True).start()
     print("ready", flush=True)
     while True:
-        allocate(200)
-        if not select.select([sys.stdin], [], [], 0.0005)[0]:
+        if not over.is_set():
+            allocate(200)
+        if not select.select([sys.stdin], [], [], None if over.is_set() else 0.0005)[0]:
             continue
         line = sys.stdin.readline().strip()
         if line == "say":
@@ -68,6 +71,7 @@ def main():
             print(json.dumps(answer), flush=True)
         elif line == "work":
             print(json.dumps({"rounds": work(), "threads": threading.active_count()}), flush=True)
+            over.set()
         elif not line:
             break
 
