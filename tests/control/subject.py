@@ -25,11 +25,17 @@ def allocate(rounds):
 
 
 over = threading.Event()
+try:  # where an old C library has been unpacked without this one, no thread can end
+    import ctypes
+    THREADS_END = bool(ctypes.CDLL("libgcc_s.so.1"))
+except (ImportError, OSError):
+    THREADS_END = False
 
 
 def forever():
-    while not over.wait(0.0005):
+    while True:
         allocate(500)
+        time.sleep(1000 if over.is_set() else 0.0005)
 
 
 def work():
@@ -43,9 +49,10 @@ def work():
         assert tracemalloc.get_traced_memory()[0] > 0 and tracemalloc.get_traceback_limit() == rounds % 9 + 1
         assert len(tracemalloc.take_snapshot().traces) >= len(held) == 97
         tracemalloc.stop()
-        thread = threading.Thread(target=allocate, args=(200,))
-        thread.start()
-        thread.join()
+        if THREADS_END:
+            thread = threading.Thread(target=allocate, args=(200,))
+            thread.start()
+            thread.join()
         sys.modules.pop("colorsys", None)
         __import__("colorsys")
         try:

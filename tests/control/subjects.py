@@ -6,6 +6,7 @@ import pathlib
 import re
 import select
 import subprocess
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -15,8 +16,9 @@ SECONDS = 5 if os.environ.get("TM_LONG") else 1.5  # of work at the end
 
 class Subject:
     def __init__(self, interpreter, *arguments, program=HERE / "subject.py", environment=None, options=()):
+        self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen([interpreter, *options, str(program), *map(str, arguments or (SECONDS,))], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})})
+                                        stdout=subprocess.PIPE, stderr=self.errors, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})})
         self.pid = self.process.pid
         assert self.line() == "ready\n", "the process did not start"
         self.signals = self.signal_state()
@@ -29,6 +31,10 @@ class Subject:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+
+    def ending(self):
+        self.errors.seek(0)
+        return "%s has ended: %s, %s" % (self.process.args[0], self.process.wait(), self.errors.read().decode(errors="replace")[-3000:])
 
     def line(self):
         assert select.select([self.process.stdout], [], [], LIMIT)[0], "the process says nothing"
@@ -44,7 +50,7 @@ class Subject:
 
     def answer(self):
         line = self.line()
-        assert line, "the process has ended: %s" % self.process.wait()
+        assert line, self.ending()
         return json.loads(line)
 
     def signal_state(self):
@@ -74,6 +80,6 @@ class Subject:
         deadline = time.monotonic() + 5
         while self.signal_state() != self.signals and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert self.process.poll() is None, "the process has ended: %s" % self.process.poll()
+        assert self.process.poll() is None, self.ending()
         assert self.signal_state() == self.signals
         assert self.patched() == []
