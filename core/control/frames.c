@@ -40,9 +40,31 @@ void tm_control_function(struct tm_control *c, uint64_t pc, char name[64])
 		name[0] = 0;
 }
 
+/*
+ * Whoever waits for a PyMutex is known to it by an address on the stack: a call that waits there cannot be given up, and if the thread
+ * holds it itself that call never ends. (A semaphore, before 3.13, minds neither.)
+ */
+static bool queue_is_locked(struct tm_control *c)
+{
+	struct tm_memory *m = &c->t->memory;
+	uint64_t runtime = c->fn[TM_FN_RUNTIME];
+	uint32_t max, loop, pending, first, next;
+	unsigned char mutex[4];
+	for (uint64_t at = runtime; c->row->cookie && at < runtime + TM_QUEUE_WITHIN; at += 8)
+		if (tm_memory_u32(m, at + TM_QUEUE_MAX, &max) && max == TM_QUEUE_MOST && tm_memory_u32(m, at + TM_QUEUE_MAXLOOP, &loop) && !loop &&
+		    tm_memory_u32(m, at + TM_QUEUE_NPENDING, &pending) && pending <= TM_QUEUE_MOST &&
+		    tm_memory_read(m, at + TM_QUEUE_MUTEX, mutex, 4) == 4 && mutex[0] < 4 && !mutex[1] && !mutex[2] && !mutex[3] &&
+		    tm_memory_u32(m, at + TM_QUEUE_FIRST, &first) && first < TM_QUEUE_ROOM && tm_memory_u32(m, at + TM_QUEUE_NEXT, &next) &&
+		    next < TM_QUEUE_ROOM)
+			return mutex[0] & 1;
+	return false;
+}
+
 bool tm_control_in_queue(struct tm_control *c)
 {
 	char name[64];
+	if (queue_is_locked(c))
+		return true;
 	for (size_t i = 0; i < c->stacks.threads.n; i++) {
 		const struct tm_stack *s = &c->stacks.threads.items[i];
 		for (unsigned k = 0; k < s->n && k < LOOK_DEEP; k++) {

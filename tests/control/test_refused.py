@@ -113,6 +113,20 @@ def test_in_c_code(gdb, program):
         assert subject.ask("say") == {"tracing": True, "limit": 4}
 
 
+def test_a_locked_queue(gdb, interpreter, program):
+    """As if it stood inside the queue of pending calls: a call there would never come back."""
+    if not interpreter.label.startswith("pyenv-3.13"):
+        pytest.skip("before 3.13 the lock is a semaphore, after it nothing is queued; and its debug info is needed")
+    path = program("number = 0\nwhile True:\n    number += 1\n")
+    lock = "set var _PyRuntime.ceval.pending_mainthread.mutex._bits = %d"
+    with Subject(interpreter.path, program=path) as subject:
+        locked, refused, unlocked, done = asked(gdb, subject, lock % 1, "tm start --timeout 1", lock % 0, "tm start 3")
+        assert locked.error is None and unlocked.error is None
+        refused.refused("left as it was")
+        assert "pending call" in str(done)
+        subject.is_as_before()
+
+
 def test_waiting_in_c_code_of_others(gdb, program):
     """The main thread waits, but not where Python made it wait: nothing is called there."""
     path = program("import ctypes\nlibc = ctypes.PyDLL(None)\nlibc.sleep(6)\n" + ANSWERS)  # PyDLL: the GIL is kept

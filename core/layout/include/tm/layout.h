@@ -121,6 +121,9 @@ extern const size_t tm_ncontrol_rows;
 enum {
 	TM_GIL_LOCKED = 16,		 /* int in struct _gil_runtime_state: 0 while nobody has it; -1 before it is made */
 	TM_EVAL_STOP_BIT = 1 << 5, /* _PY_EVAL_PLEASE_STOP_BIT of eval_breaker, 3.14-3.15 */
+	/* struct _pending_calls of the main thread in 3.13.0-3.13.18: it has moved, but its bounds give it away */
+	TM_QUEUE_MUTEX = 8, TM_QUEUE_NPENDING = 12, TM_QUEUE_MAX = 16, TM_QUEUE_MAXLOOP = 20, TM_QUEUE_FIRST = 7224, TM_QUEUE_NEXT = 7228,
+	TM_QUEUE_MOST = 32, TM_QUEUE_ROOM = 300, TM_QUEUE_WITHIN = 16 << 10, /* of _PyRuntime */
 };
 
 /* _Py_DebugOffsets (3.13+) at the beginning of _PyRuntime: 8 bytes "xdebugpy", then numbers of 8 bytes. */
