@@ -81,8 +81,9 @@ class Hands:
 
     @contextlib.contextmanager
     def selection(self):
-        if gdb.parameter("non-stop"):
-            raise self.Error("GDB is in non-stop mode, in which live control is not possible ('set non-stop off' before the process is attached to or run)")
+        why = uninterruptible()
+        if why:
+            raise self.Error("live control is not possible here: " + why)
         thread, level = gdb.selected_thread(), gdb.selected_frame().level() if hasattr(gdb.Frame, "level") else 0
         pc = gdb.selected_frame().pc()
         try:
@@ -199,6 +200,18 @@ def redirect(fd):
     gdb.flush()
     os.dup2(fd, 1)
     os.close(fd)
+
+
+def uninterruptible():
+    """Why a process that was let go might not be stopped again; None: it can be."""
+    if gdb.parameter("non-stop"):
+        return "GDB is in non-stop mode ('set non-stop off' before the process is attached to or run)"
+    inferior = gdb.selected_inferior()
+    if inferior.connection and "remote" in inferior.connection.type:
+        group = re.search(r"^Process group: (\d+)$", gdb.execute("info proc stat", to_string=True), re.MULTILINE)
+        if not group or int(group.group(1)) != inferior.pid:
+            return "gdbserver interrupts a process only if that leads its process group (as one does that gdbserver has started)"
+    return None
 
 
 def lwp(thread):

@@ -1,5 +1,6 @@
 """What cannot be done safely is refused in one sentence, and nothing has changed after."""
 
+import shutil
 import subprocess
 import time
 
@@ -164,6 +165,37 @@ def test_the_peak_of_38(tm, interpreter):
 def test_non_stop(gdb):
     with Subject(PYTHON) as subject:
         asked(gdb, subject, "tm start", options=("-iex", "set non-stop on"))[0].refused("non-stop")
+
+
+def served(gdb, *arguments, first=()):
+    """GDB, connected to a gdbserver that was started with these arguments: what two commands say."""
+    with subprocess.Popen(["gdbserver", "--once", *arguments[:-1], "127.0.0.1:0", *map(str, arguments[-1])], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        try:
+            for line in server.stdout:
+                if "Listening on port" in line:
+                    break
+            target = "target remote 127.0.0.1:%s" % line.split()[-1]
+            return gdb.ask([target, *first, "tm start 4", "tm stop"], "-iex", "set sysroot /")[-2:]
+        finally:
+            server.kill()
+
+
+def test_through_gdbserver(gdb, tmp_path):
+    """It started the process, and can stop it."""
+    if not shutil.which("gdbserver"):
+        pytest.skip("no gdbserver")
+    code = "import signal\nsignal.alarm(60)\nwhile True:\n    held = [bytearray(100) for _ in range(50)]\n"
+    start, stop = served(gdb, [PYTHON, "-c", "import os; os.getpid()\n" + code], first=("break getpid", "continue", "delete"))
+    assert "limit 4 frames" in str(start) and "not tracing" in str(stop)
+
+
+def test_a_gdbserver_that_cannot_interrupt(gdb):
+    if not shutil.which("gdbserver"):
+        pytest.skip("no gdbserver")
+    with Subject(PYTHON) as subject:
+        for answer in served(gdb, "--attach", [subject.pid])[:1]:
+            answer.refused("gdbserver", "process group")
 
 
 def test_before_python_begins(gdb):
