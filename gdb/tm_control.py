@@ -10,8 +10,8 @@ import gdb
 
 DEEPEST = 64  # frames of a stack
 MASK = (1 << 64) - 1
-with open("/proc/self/cmdline") as line:
-    SPEAKS_MI = bool(re.search(r"\0--?i(nterpreter)?[=\0]mi", line.read()))
+with open("/proc/self/cmdline", "rb") as line:
+    SPEAKS_MI = bool(re.search(rb"\0--?i(nterpreter)?[=\0]mi", line.read()))
 
 
 class Hands:

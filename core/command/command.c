@@ -6,17 +6,18 @@
 	"files may be compressed and are told apart by their content. In a debugger no SOURCE means the present target."
 
 #define CONTROL_HELP                                                                                          \
-	"This is the one place where anything runs in the target: from 3.14 on a script that the process runs by itself (PEP 768, unless it\n" \
-	"has switched that off), before that a pending call in its main thread, or a call there while it waits in a system call. Where none of\n" \
-	"these is safe, nothing is done. In the shell -p names the process, and a Python before 3.14 needs an installed GDB or LLDB."
+	"This is the one place where anything runs in the target: from 3.14 on a script that the process runs by itself\n" \
+	"(PEP 768, unless it has switched that off), before that a pending call in its main thread, or a call there while it\n" \
+	"waits in a system call. Where none of these is safe, nothing is done. In the shell -p names the process, and a Python\n" \
+	"before 3.14 needs an installed GDB or LLDB."
 #define CONTROL_GROUPS TM_GROUP_ALL | TM_GROUP_PROCESS | TM_GROUP_CONTROL
 
 const struct tm_command tm_commands[] = {
 	{ .name = "break", .operands = "", .summary = "Stop the target in the allocation that takes its traced memory across a line.",
-		.help = "In GDB and LLDB, on a process. Takes a snapshot, break-1 the first time, and sets a hardware watchpoint on the peak, which is\n"
-			"written only when a new one is reached: a process below its peak runs at full speed. When the line is reached, the\n"
-			"process stops, the watchpoint is gone, and what grew since then is shown. Deleting the debugger's watchpoint disarms.\n"
-			"Without an option: lists what is armed.",
+		.help = "In GDB and LLDB, on a process. Takes a snapshot, break-1 the first time, and sets a hardware watchpoint on the peak,\n"
+			"which is written only when a new one is reached: a process below its peak runs at full speed. When the line is\n"
+			"reached, the process stops, the watchpoint is gone, and what grew since then is shown. Deleting the debugger's\n"
+			"watchpoint disarms. Without an option: lists what is armed.",
 		.groups = TM_GROUP_ALL | TM_GROUP_LINE | TM_GROUP_RENDER, .run = tm_run_break, .example = "tm break --grow 10M" },
 	{ .name = "clear-traces", .operands = "", .summary = "Make the process forget all traces, and trace on (tracemalloc.clear_traces).",
 		.help = CONTROL_HELP, .groups = CONTROL_GROUPS, .run = tm_run_control, .example = "tm clear-traces -p 1234" },
@@ -70,16 +71,17 @@ const struct tm_command tm_commands[] = {
 		.groups = TM_GROUP_ALL | TM_GROUP_NAME | TM_GROUP_FILTER, .word = TM_WORD_FILE, .most_operands = 1, .run = tm_run_load,
 		.example = "tm load night.pickle --name night" },
 	{ .name = "record", .operands = "LOCATION", .summary = "Take a snapshot whenever the target comes to a place, and let it go on.",
-		.help = "In GDB and LLDB. LOCATION is what the debugger's own 'break' or 'b' takes; one that begins with '-' needs a '--' in front of\n"
-			"it. It becomes a breakpoint; deleting that ends it. When a snapshot cannot be taken the target stays there. 'tm list'\n"
-			"shows the growth from one to the next.",
+		.help = "In GDB and LLDB. LOCATION is what the debugger's own 'break' or 'b' takes; one that begins with '-' needs a '--' in\n"
+			"front of it. It becomes a breakpoint; deleting that ends it. When a snapshot cannot be taken the target stays there.\n"
+			"'tm list' shows the growth from one to the next.",
 		.groups = TM_GROUP_ALL, .word = TM_WORD_EXPRESSION, .rest = true, .run = tm_run_record, .example = "tm record fsync" },
 	{ .name = "reset-peak", .operands = "", .summary = "Set the peak to what is traced now (tracemalloc.reset_peak).", .help = CONTROL_HELP,
 		.groups = CONTROL_GROUPS, .run = tm_run_control, .example = "tm reset-peak -p 1234" },
 	{ .name = "run", .operands = "[PROGRAM [ARG...]]", .summary = "Start a program with tracing from its first line.",
 		.help = "The shell becomes PROGRAM. A debugger runs it, or without PROGRAM its present one with its present arguments. Options\n"
-			"of tm's stand before PROGRAM; all behind it is PROGRAM's own. Its environment gets PYTHONTRACEMALLOC=N, which the Pythons\n"
-			"that it starts inherit; a PROGRAM called python... also '-X tracemalloc=N', because with -E or -I it would ignore that.",
+			"of tm's stand before PROGRAM; all behind it is PROGRAM's own. Its environment gets PYTHONTRACEMALLOC=N, which the\n"
+			"Pythons that it starts inherit; a PROGRAM called python... also '-X tracemalloc=N', because with -E or -I it would\n"
+			"ignore that.",
 		.groups = TM_GROUP_ALL | TM_GROUP_LAUNCH, .word = TM_WORD_FILE, .rest = true, .run = tm_run_run,
 		.example = "tm run --nframe 5 python3 job.py" },
 	{ .name = "snapshot", .operands = "[SOURCE]", .summary = "Keep all traces, in this session or in a file (take_snapshot).",

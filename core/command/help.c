@@ -27,7 +27,8 @@ static void put_option(struct tm_text *t, const struct tm_option *o)
 
 struct tm_error *tm_command_help(struct tm_text *t, const struct tm_command *c)
 {
-	tm_text_printf(t, "%s\n\nUsage: tm %s%s%s [OPTION]...\n", c->summary, c->name, *c->operands ? " " : "", c->operands);
+	tm_text_printf(t, "%s\n\nUsage: tm %s%s%s%s%s\n", c->summary, c->name, c->rest ? " [OPTION]..." : "", *c->operands ? " " : "",
+		c->operands, c->rest ? "" : " [OPTION]...");
 	if (c->alias)
 		tm_text_printf(t, "Alias: %s\n", c->alias);
 	if (c->help)

@@ -90,27 +90,29 @@ const struct tm_option tm_options[] = {
 	{ 0 },
 };
 
-/* Edits to get from A to B: for "did you mean". */
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* Edits to get from A to B, two letters that changed places being one: for "did you mean". */
 static unsigned distance(const char *a, const char *b)
 {
-	unsigned row[64];
-	size_t n = strlen(b);
-	if (n >= 63 || strlen(a) > 200)
+	unsigned rows[3][64], n = (unsigned)strnlen(b, 64), m = (unsigned)strnlen(a, 201);
+	if (n > 62 || m > 200)
 		return 99;
-	for (size_t i = 0; i <= n; i++)
-		row[i] = (unsigned)i;
-	for (unsigned i = 1; *a; a++, i++) {
-		unsigned diagonal = row[0];
+	for (unsigned k = 0; k <= n; k++)
+		rows[0][k] = k;
+	for (unsigned i = 1; i <= m; i++) {
+		unsigned *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
 		row[0] = i;
-		for (size_t k = 1; k <= n; k++) {
-			unsigned up = row[k], best = diagonal + (*a != b[k - 1]);
-			best = up + 1 < best ? up + 1 : best;
-			best = row[k - 1] + 1 < best ? row[k - 1] + 1 : best;
-			diagonal = up;
-			row[k] = best;
+		for (unsigned k = 1; k <= n; k++) {
+			row[k] = least(last[k - 1] + (a[i - 1] != b[k - 1]), least(last[k], row[k - 1]) + 1);
+			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
+				row[k] = least(row[k], before[k - 2] + 1);
 		}
 	}
-	return row[n];
+	return rows[m % 3][n];
 }
 
 struct nearest {
@@ -282,6 +284,7 @@ struct tm_error *tm_args_parse(const struct tm_session *s, const struct tm_comma
 {
 	*args = s->defaults;
 	args->command = c;
+	const char *excess = NULL;
 	bool options = true;
 	for (int i = 0; i < argc; i++) {
 		const char *word = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
@@ -299,13 +302,15 @@ struct tm_error *tm_args_parse(const struct tm_session *s, const struct tm_comma
 			args->nrest = (unsigned)(argc - i);
 			break;
 		} else if (args->noperands >= c->most_operands)
-			err = tm_error_new(TM_ERR_USAGE, "'%s' is one word too many; usage: tm %s%s%s", word, c->name, *c->operands ? " " : "", c->operands);
+			excess = excess ? excess : word;
 		else
 			args->operands[args->noperands++] = c->word == TM_WORD_EXPRESSION ? raw[i] : word;
 		if (err)
 			return err;
 		i += used;
 	}
+	if (excess && !args->help)
+		return tm_error_new(TM_ERR_USAGE, "'%s' is one word too many; usage: tm %s%s%s", excess, c->name, *c->operands ? " " : "", c->operands);
 	if (args->json)
 		args->format = TM_FORMAT_JSON;
 	return NULL;

@@ -77,4 +77,4 @@ def test_refused(tm, words, status, says):
 
 
 def test_help_stands_before_the_program(tm):
-    assert "Usage: tm run" in tm.output("run", "--help") and tm.output("run", "printf", "%s", "--help") == "--help"
+    assert "Usage: tm run [OPTION]... [PROGRAM [ARG...]]" in tm.output("run", "--help") and tm.output("run", "printf", "%s", "--help") == "--help"

@@ -55,7 +55,7 @@ def test_completes_words_of_the_tables(any_gdb):
     offered = complete(any_gdb, "tm s", "tm statistics --b", "tm statistics --by=", "tm statistics --by=f", "tm statistics --by f",
                        "tm stats --cum", "tm help stati", "tm config li", "tm config format j", "tm config most", "tm status --nothing",
                        "tm traces --most-")
-    assert offered[0] == ["tm snapshot", "tm statistics", "tm stats", "tm status"]
+    assert offered[0] == ["tm snapshot", "tm start", "tm statistics", "tm stats", "tm status", "tm stop"]
     assert offered[1] == ["tm statistics --by"]
     assert offered[2] == ["tm statistics --by=filename", "tm statistics --by=lineno", "tm statistics --by=traceback"]
     assert offered[3] == ["tm statistics --by=filename"] and offered[4] == ["tm statistics --by filename"]

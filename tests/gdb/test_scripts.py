@@ -54,14 +54,24 @@ def test_an_object_of_gdb_s(any_gdb):
 
 
 @pytest.mark.parametrize("call", ["start()", "start(5)", "stop()", "clear_traces()", "reset_peak()"])
-def test_recording_is_not_for_a_target(any_gdb, tracing, call):
-    """And GDB's own Python is left alone."""
+def test_recording_is_never_that_of_gdb_s_own_python(any_gdb, core, call):
     block = python("import tm, tracemalloc", "try:", "    tm." + call, "except RuntimeError as error:", "    print('refused:', error)",
                    "print(tracemalloc.is_tracing())")
-    bare, _, attached = any_gdb.ask([block, "attach %d" % tracing.pid, block])
-    for answer in (bare, attached):
+    bare, _, of_core = any_gdb.ask([block, "core-file %s" % core, block])
+    for answer in (bare, of_core):
         said, own = str(answer).splitlines()
         assert said.startswith("refused: ") and own == "False"
+
+
+def test_recording_is_the_target_s(any_gdb):
+    """And GDB's own Python is left alone."""
+    with sources.Python(sources.TRACING) as process:
+        said = any_gdb.ask(["attach %d" % process.pid, python(
+            "import tm, tracemalloc", "tm.clear_traces()", "print(tm.get_traced_memory()[0])", "tm.stop()", "print(tm.is_tracing())", "tm.start(9)",
+            "print(tm.is_tracing(), tm.get_traceback_limit())", "tm.reset_peak()", "print(tracemalloc.is_tracing())")])[1]
+        assert process.process.poll() is None
+    freed, *others = str(said).splitlines()
+    assert int(freed) < 10000 and others == ["False", "True 9", "False"]
 
 
 def test_events_leave_no_stale_answer(any_gdb):
@@ -156,7 +166,7 @@ def test_it_finds_the_build_tree_by_itself(any_gdb, tmp_path):
     installed = tmp_path / "lib" / "tm"
     (installed / "gdb").mkdir(parents=True)
     (installed / "python").mkdir()
-    for name in ("tm_gdb.py", "tm_plugin.py"):
+    for name in ("tm_gdb.py", "tm_plugin.py", "tm_control.py"):
         shutil.copy(PLUGIN.with_name(name), installed / "gdb")
     shutil.copy(os.path.join(build, "python", "tm.abi3.so"), installed / "python")
     places = [os.path.join(build, "gdb", "tm_gdb.py"), installed / "gdb" / "tm_gdb.py"]
