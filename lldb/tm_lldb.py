@@ -303,10 +303,9 @@ def is_core_file(path):
 def program_headers(target, process, word):
     """AT_PHDR, out of the program's ELF header. A process that LLDB calls stopped for a moment after it let it go is told by it, too."""
     header = target.FindModule(target.GetExecutable()).GetObjectFileHeaderAddress().GetLoadAddress(target)
-    if header == lldb.LLDB_INVALID_ADDRESS:
-        return 0
-    data = process.ReadMemory(header, 4096, lldb.SBError())  # more than LLDB keeps a copy of
-    if not data and process.GetPluginName() not in POST_MORTEM:
+    loaded = header != lldb.LLDB_INVALID_ADDRESS
+    data = process.ReadMemory(header, 4096, lldb.SBError()) if loaded else None  # more than LLDB keeps a copy of
+    if not (data if loaded else process.GetNumThreads()) and process.GetPluginName() not in POST_MORTEM:
         raise tm.Error("no process and no core: the process does not answer LLDB any more (detached?)")
     at = 32 if word == 8 else 28
     order = "big" if target.GetByteOrder() == lldb.eByteOrderBig else "little"

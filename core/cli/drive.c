@@ -109,7 +109,7 @@ static struct tm_error *by_lldb(const struct tm_sink *out, int pid, const char *
 	const char *lldb = tm_shell_debugger("TM_LLDB", "lldb");
 	snprintf(number, sizeof number, "%d", pid);
 	struct tm_error *err = tm_shell_import(&load);
-	const char *argv[] = { lldb, "-x", "-b", "-O", "settings set interpreter.stop-command-source-on-error false", "-O", tm_text_str(&load), "-p", number,
+	const char *argv[] = { lldb, "-x", "-b", "-O", TM_LLDB_SAFE, "-O", "settings set interpreter.stop-command-source-on-error false", "-O", tm_text_str(&load), "-p", number,
 		"-o", "script print('\\n" MARK "')", "-o", command, "-o",
 		"script import tm; print('\\n" MARK "%d' % [host.status for host, session in tm.lldb.values()][0])", "-o", "process detach", NULL };
 	if (!err)

@@ -82,9 +82,9 @@ struct tm_error *tm_shell_lldb(const struct tm_sink *out, unsigned n, const char
 {
 	struct tm_text load = { 0 };
 	struct tm_error *err = tm_shell_import(&load);
-	const char *argv[8] = { tm_shell_debugger("TM_LLDB", "lldb"), "-O", tm_text_str(&load) };
+	const char *argv[10] = { tm_shell_debugger("TM_LLDB", "lldb"), "-O", TM_LLDB_SAFE, "-O", tm_text_str(&load) };
 	if (!err)
-		err = launch(argv, 3, n, operands);
+		err = launch(argv, 5, n, operands);
 	tm_text_free(&load);
 	return err;
 }

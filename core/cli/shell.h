@@ -16,6 +16,9 @@ struct tm_error *tm_shell_install_lldb(const struct tm_sink *out, unsigned n, co
 /* Row NAME, such as "start", on process PID, by a debugger that is started for it and ends with it. */
 struct tm_error *tm_shell_drive(const struct tm_sink *out, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout);
 
+/* For LLDB before it loads anything: threads that load modules can wait for each other for ever (20 to 23; llvm-project issue 205879).
+   Does nothing where there is no such setting. */
+#define TM_LLDB_SAFE "settings set -e target.parallel-module-load false"
 /* LLDB's command that loads the plugin. */
 struct tm_error *tm_shell_import(struct tm_text *ret);
 /* The debugger's program: VARIABLE of the environment, else NAME. */

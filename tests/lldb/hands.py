@@ -68,6 +68,9 @@ class Session:
         with open("/proc/%d/syscall" % self.pid) as file:
             return [file.read()] + [[one.GetName(), one.GetValue(), str(one.GetData())] for group in frame.GetRegisters() for one in group]
 
+    def signed(self, name):
+        return self.process.GetThreadByID(self.pid).GetFrameAtIndex(0).FindRegister(name).GetValueAsSigned()
+
     def states(self):
         return [open("/proc/%d/task/%s/status" % (self.pid, tid)).read().split("State:\t")[1][0] for tid in os.listdir("/proc/%d/task" % self.pid)]
 
@@ -80,13 +83,16 @@ def start(session):
 
 
 def asleep(session):
-    before = session.registers()
+    """All registers are as before, but the system call that it waits in ends as a signal ends it: it cannot be restarted any more."""
+    before, rax = session.registers(), session.signed("rax")
     page = session.page("import tracemalloc; tracemalloc.start(5)")
     assert session.call("PyGILState_Check") & 0xffffffff == 0
     state = session.call("PyGILState_Ensure")
     done = session.call("PyRun_SimpleString", page)
     session.call("PyGILState_Release", state)
-    return {"done": done & 0xffffffff, "same": session.registers() == before}
+    after = session.registers()
+    differ = {a[0] for a, b in zip(before, after, strict=True) if a != b}
+    return {"done": done & 0xffffffff, "differ": sorted(differ - {"eax", "ax", "ah", "al"}), "rax": [rax, session.signed("rax")]}
 
 
 def often(session):
