@@ -116,8 +116,9 @@ static struct tm_error *pick_thread(struct tm_control *c, size_t nth, uint64_t *
 		if (!tm_memory_word(m, at + native, &tid) || !tm_memory_word(m, at + next, &at))
 			return unreadable(c);
 		if ((int)tid == c->t->pid) {
-			states[n] = states[0];
-			states[0] = n ? states[n] : states[0];
+			uint64_t first = states[0];
+			states[0] = states[n];
+			states[n] = first;
 		}
 	}
 	if (!n)

@@ -54,7 +54,8 @@ def same(answers, expected):
     for road in ROADS:
         str(next(answers))
         for command in COMMANDS:
-            assert str(next(answers)) == expected[command], (road, command)
+            answer = next(answers)
+            assert answer.error is None and str(answer) == expected[command], (road, command, answer.error)
         status = next(answers).json()
         assert {**status, **{key: None for key in OWN}} == {**expected["status"], **{key: None for key in OWN}}, road
 
