@@ -115,6 +115,8 @@ class World:
                 lldb.sendline(self.meant(command[0]))
                 lldb.expect_exact(MARK)
                 printed.append(lldb.before.split("\n", 1)[-1] if printed else lldb.before)
+                while command[0].startswith("process ") and lldb.expect_exact([MARK, pexpect.TIMEOUT], timeout=0.5) == 0:
+                    printed[-1] += lldb.before  # told a moment later, and the prompt once more
         finally:
             lldb.close(force=True)
         return [shown(text) for text in printed]
