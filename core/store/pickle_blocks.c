@@ -1,11 +1,11 @@
-/* Blocks in a row. Knows a block's opcodes, and neither the memo nor what is done with the blocks. */
+/* How blocks are written. Knows a block's opcodes, and neither the memo nor what is done with the blocks. */
 #include "pickle_blocks.h"
 #include "pickle.h"
 #include "tm/bytes.h"
-#include <sys/mman.h>
-#include <time.h>
+#include <string.h>
 
 enum { LONGEST = 32 /* bytes of a block, and what is loaded with its last number */ };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* Numbers of one, two and four bytes. */
 static const uint8_t number_bytes[256] = { [OP_BININT1] = 1, [OP_BININT2] = 2, [OP_BININT] = 4 };
@@ -53,8 +53,22 @@ static inline const uint8_t *take_usual(const uint8_t *p, struct tm_block *b)
 	if (((h ^ head) & 0x0000ff00ff00ffff) | ((t ^ tail) & 0xffff00ff80000000))
 		return NULL;
 	b->size = (uint8_t)(h >> 32);
-	b->key = tm_block_key((uint32_t)t, (uint8_t)(t >> 40), (uint8_t)(h >> 16));
+	b->key = tm_block_key(0, 0, 0) | (t & 0x0000ff007fffffff) | (h << 16 & 0x000000ff00000000);
 	return p + 14;
+}
+
+/* The same with BINGET: some tracebacks have very many. */
+static inline const uint8_t *take_short(const uint8_t *p, struct tm_block *b)
+{
+	const uint64_t head = OP_MARK | OP_BININT1 << 8 | (uint64_t)OP_BININT1 << 24 | (uint64_t)OP_BINGET << 40 | (uint64_t)OP_BININT1 << 56;
+	const uint32_t tail = OP_TUPLE << 8 | OP_MEMOIZE << 16;
+	uint64_t h = tm_load64(p, false);
+	uint32_t t = tm_load32(p + 8, false);
+	if (((h ^ head) & 0xff00ff00ff00ffff) | ((t ^ tail) & 0x00ffff00))
+		return NULL;
+	b->size = (uint8_t)(h >> 32);
+	b->key = tm_block_key((uint8_t)(h >> 48), (uint8_t)t, (uint8_t)(h >> 16));
+	return p + 11;
 }
 
 static inline size_t take_all(const struct tm_block_form *f, bool four, const uint8_t *p, const uint8_t *limit, size_t number,
@@ -62,8 +76,12 @@ static inline size_t take_all(const struct tm_block_form *f, bool four, const ui
 {
 	const struct tm_block_form form = *f;
 	size_t n = 0;
-	while (n < most && p < limit && form.end - p >= LONGEST) {
+	if (limit - p > form.end - p - LONGEST)
+		limit = form.end - p < LONGEST ? p : form.end - LONGEST + 1;
+	while (n < most && p < limit) {
 		const uint8_t *next = four ? take_usual(p, &blocks[n]) : NULL;
+		if (!next && four)
+			next = take_short(p, &blocks[n]);
 		if (!next && !(next = take_any(p, four, number + n, &blocks[n])))
 			break;
 		blocks[n].hash = tm_block_hash(&form, blocks[n].key);
@@ -80,87 +98,54 @@ size_t tm_blocks_take(const struct tm_block_form *f, const uint8_t *p, const uin
 	return f->four ? take_all(f, true, p, limit, number, blocks, n, ret_end) : take_all(f, false, p, limit, number, blocks, n, ret_end);
 }
 
-/* ---- ahead ---- */
+/* ---- what comes for the first time ---- */
 
-enum { STRETCH = 1 << 20, RING = sizeof((struct tm_scout *)0)->stretches / sizeof(struct tm_block_rows), WAIT_NS = 50000 };
-
-static void find_rows(struct tm_block_rows *r, const struct tm_block_form *f, const uint8_t *begin, const uint8_t *limit)
+/* Most of them: LONG_BINGET filename, BININT1 line, TUPLE2, MEMOIZE. */
+static inline const uint8_t *take_frame(const uint8_t *p, struct tm_block_frame *f)
 {
-	const uint8_t *end;
-	r->blocks.n = r->rows.n = r->next = 0;
-	for (const uint8_t *p = begin; p < limit; p = end) {
-		if (!tm_array_reserve(&r->blocks, 1) || !tm_array_reserve(&r->rows, 1))
-			return; /* what is not found ahead is found by who comes there */
-		size_t n = tm_blocks_take(f, p, limit, SIZE_MAX, r->blocks.items + r->blocks.n, r->blocks.cap - r->blocks.n, &end);
-		if (n)
-			r->rows.items[r->rows.n++] = (struct tm_block_row) { p, end, r->blocks.n, n };
-		else
-			end = p + 1;
-		r->blocks.n += n;
+	const uint64_t usual = OP_LONG_BINGET | (uint64_t)OP_BININT1 << 40 | (uint64_t)OP_TUPLE2 << 56;
+	uint64_t h = tm_load64(p, false);
+	if (!((h ^ usual) & 0xff00ff80000000ff) && p[8] == OP_MEMOIZE) {
+		*f = (struct tm_block_frame) { (uint32_t)(h >> 8), (uint8_t)(h >> 48) };
+		return p + 9;
 	}
+	f->lineno = TM_BLOCK_NO_LINE;
+	if (!(p = take(p, get_bytes, &f->memo)) || !number_bytes[*p])
+		return p;
+	return (p = take(p, number_bytes, &f->lineno)) && p[0] == OP_TUPLE2 && p[1] == OP_MEMOIZE ? p + 2 : NULL;
 }
 
-/* Memory that was never written to is slow the first time. */
-static void make_ready(struct tm_scout *s, size_t n)
+/* ( frame ... t, or one to three of them without the mark. */
+static const uint8_t *take_frames(const uint8_t *end, const uint8_t *p, struct tm_block_new *b)
 {
-	size_t page = 4096, from = s->found * s->each, to = from + n * s->each;
-	s->found += n;
-#ifdef MADV_POPULATE_WRITE
-	if (to <= s->size) {
-		uintptr_t begin = ((uintptr_t)s->room + from) / page * page + page, end = ((uintptr_t)s->room + to) / page * page;
-		if (begin < end)
-			madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
-	}
-#endif
-}
-
-void tm_scout_run(struct tm_scout *s)
-{
-	size_t n = ((size_t)(s->form.end - s->begin) + STRETCH - 1) / STRETCH;
-	for (size_t i = 0; i < n && !__atomic_load_n(&s->over, __ATOMIC_RELAXED);) {
-		size_t taken = __atomic_load_n(&s->taken, __ATOMIC_ACQUIRE);
-		if (i >= taken + RING) {
-			nanosleep(&(struct timespec) { .tv_nsec = WAIT_NS }, NULL);
-			continue;
-		}
-		struct tm_block_rows *r = &s->stretches[i % RING];
-		const uint8_t *begin = s->begin + i * STRETCH;
-		find_rows(r, &s->form, begin, i < taken ? begin : i + 1 < n ? begin + STRETCH : s->form.end);
-		make_ready(s, r->blocks.n);
-		__atomic_store_n(&s->made, ++i, __ATOMIC_RELEASE);
-	}
-}
-
-const struct tm_block_row *tm_scout_row(struct tm_scout *s, const uint8_t *p, const uint8_t **ret_limit,
-	const struct tm_block **ret_blocks, size_t *ret_known)
-{
-	size_t i = (size_t)(p - s->begin) / STRETCH;
-	*ret_limit = (size_t)(s->form.end - p) > STRETCH ? s->begin + (i + 1) * STRETCH : s->form.end;
-	if (i != s->taken)
-		__atomic_store_n(&s->taken, i, __ATOMIC_RELEASE);
-	if (i >= __atomic_load_n(&s->made, __ATOMIC_ACQUIRE))
+	static const uint8_t tuples[] = { OP_TUPLE, OP_TUPLE1, OP_TUPLE2, OP_TUPLE3 };
+	bool marked = *p == OP_MARK;
+	uint32_t n = 0, most = marked ? TM_BLOCK_FRAMES : COUNT(tuples) - 1;
+	for (p += marked; p && n < most && end - p >= LONGEST && get_bytes[*p]; n++)
+		p = take_frame(p, &b->frames[n]);
+	b->nframe = n;
+	if (!p || !n || end - p < LONGEST || p[0] != tuples[marked ? 0 : n] || p[1] != OP_MEMOIZE)
 		return NULL;
-	struct tm_block_rows *r = &s->stretches[i % RING];
-	while (r->next < r->rows.n && r->rows.items[r->next].begin < p)
-		r->next++;
-	if (r->next == r->rows.n)
+	return p + 2;
+}
+
+const uint8_t *tm_block_take_new(const struct tm_block_form *f, const uint8_t *p, struct tm_block_new *ret)
+{
+	ret->depth = 0;
+	if (f->end - p < LONGEST || (f->four && *p++ != OP_MARK) || !(p = take(p, number_bytes, &ret->domain)) ||
+	    !(p = take(p, number_bytes, &ret->size)) || !(p = take_frames(f->end, p, ret)) ||
+	    (f->four && !(p = take(p, number_bytes, &ret->depth))))
 		return NULL;
-	const struct tm_block_row *row = &r->rows.items[r->next];
-	*ret_limit = row->begin;
-	*ret_blocks = r->blocks.items + row->first;
-	*ret_known = r->blocks.n - row->first;
-	return row;
+	return p[0] == (f->four ? OP_TUPLE : OP_TUPLE3) && p[1] == OP_MEMOIZE ? p + 2 : NULL;
 }
 
-void tm_scout_end(struct tm_scout *s)
+const uint8_t *tm_block_search(const struct tm_block_form *f, const uint8_t *p, const uint8_t *limit)
 {
-	__atomic_store_n(&s->over, true, __ATOMIC_RELAXED);
-}
-
-void tm_scout_deinit(struct tm_scout *s)
-{
-	for (size_t i = 0; i < RING; i++) {
-		tm_array_free(&s->stretches[i].blocks);
-		tm_array_free(&s->stretches[i].rows);
+	if (f->four) {
+		const uint8_t *found = p < limit ? memchr(p, OP_MARK, (size_t)(limit - p)) : NULL;
+		return found ? found : limit;
 	}
+	while (p < limit && !number_bytes[*p])
+		p++;
+	return p < limit ? p : limit;
 }

@@ -1,12 +1,10 @@
 /* Numbers to values and blocks. */
 #include "pickle_memo.h"
 
-enum { BITS = 64 };
-
 /* Words for N more numbers. */
 static bool extend(struct tm_memo *m, size_t n)
 {
-	size_t have = m->words.n, need = (m->n + n + BITS - 1) / BITS;
+	size_t have = m->words.n, need = (m->n + n + TM_MEMO_BITS - 1) / TM_MEMO_BITS;
 	if (!tm_array_reserve(&m->words, need - have))
 		return false;
 	for (; have < need; have++)
@@ -15,12 +13,20 @@ static bool extend(struct tm_memo *m, size_t n)
 	return true;
 }
 
-bool tm_memo_add_value(struct tm_memo *m, uint64_t value)
+bool tm_memo_add_values(struct tm_memo *m, const uint64_t *values, size_t n)
 {
-	if (!extend(m, 1) || !tm_array_push(&m->values, value))
+	if (!tm_array_reserve(&m->values, n))
 		return false;
-	m->words.items[m->n / BITS].has_value |= 1ull << m->n % BITS;
-	m->n++;
+	while (n) {
+		unsigned at = m->n % TM_MEMO_BITS, k = n < TM_MEMO_BITS - at ? (unsigned)n : TM_MEMO_BITS - at;
+		if (!extend(m, k))
+			return false;
+		m->words.items[m->n / TM_MEMO_BITS].has_value |= UINT64_MAX >> (TM_MEMO_BITS - k) << at;
+		for (unsigned i = 0; i < k; i++)
+			m->values.items[m->values.n++] = *values++;
+		m->n += k;
+		n -= k;
+	}
 	return true;
 }
 
@@ -36,7 +42,7 @@ bool tm_memo_add_blocks(struct tm_memo *m, size_t block, size_t n)
 	return true;
 }
 
-static size_t block_of(const struct tm_memo *m, size_t number)
+size_t tm_memo_block(const struct tm_memo *m, size_t number)
 {
 	size_t low = 0, high = m->rows.n;
 	while (high - low > 1) {
@@ -47,17 +53,6 @@ static size_t block_of(const struct tm_memo *m, size_t number)
 			high = middle;
 	}
 	return number + m->rows.items[low].added;
-}
-
-bool tm_memo_get(const struct tm_memo *m, size_t number, uint64_t *ret)
-{
-	const struct tm_memo_word *w = &m->words.items[number / BITS];
-	uint64_t bit = 1ull << number % BITS;
-	if (w->has_value & bit)
-		*ret = m->values.items[w->before + (size_t)__builtin_popcountll(w->has_value & (bit - 1))];
-	else
-		*ret = block_of(m, number);
-	return w->has_value & bit;
 }
 
 void tm_memo_deinit(struct tm_memo *m)

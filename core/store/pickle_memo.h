@@ -7,6 +7,8 @@
 #include "tm/array.h"
 #include <stddef.h>
 
+enum { TM_MEMO_BITS = 64 };
+
 struct tm_memo_word { /* 64 numbers */
 	uint64_t has_value; /* a bit each, lowest first */
 	uint64_t before;    /* values of the numbers before these */
@@ -24,10 +26,28 @@ struct tm_memo {
 	TM_ARRAY(struct tm_memo_row) rows;
 };
 
-/* The next number stands for a value, or the next N for the blocks from BLOCK on; false when memory is short. */
-bool tm_memo_add_value(struct tm_memo *m, uint64_t value);
+/* The next N numbers stand for values, or for the blocks from BLOCK on; false when memory is short. */
+bool tm_memo_add_values(struct tm_memo *m, const uint64_t *values, size_t n);
 bool tm_memo_add_blocks(struct tm_memo *m, size_t block, size_t n);
+size_t tm_memo_block(const struct tm_memo *m, size_t number);
+
+/* __builtin_popcountll(), which calls a function where the processor need not have the instruction. */
+static inline unsigned tm_memo_bits(uint64_t v)
+{
+	v -= v >> 1 & 0x5555555555555555;
+	v = (v & 0x3333333333333333) + (v >> 2 & 0x3333333333333333);
+	return (unsigned)(((v + (v >> 4)) & 0x0f0f0f0f0f0f0f0f) * 0x0101010101010101 >> 56);
+}
+
 /* What NUMBER, below n, stands for: true: a value; false: a block. */
-bool tm_memo_get(const struct tm_memo *m, size_t number, uint64_t *ret);
+static inline bool tm_memo_get(const struct tm_memo *m, size_t number, uint64_t *ret)
+{
+	const struct tm_memo_word *w = &m->words.items[number / TM_MEMO_BITS];
+	uint64_t bit = 1ull << number % TM_MEMO_BITS;
+	bool is_value = w->has_value & bit;
+	*ret = is_value ? m->values.items[w->before + tm_memo_bits(w->has_value & (bit - 1))] : tm_memo_block(m, number);
+	return is_value;
+}
+
 void tm_memo_deinit(struct tm_memo *m);
 #endif

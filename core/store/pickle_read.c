@@ -1,13 +1,16 @@
 /*
  * Snapshot.load() without an interpreter: a stack machine for the opcodes of Snapshot.dump(). Values are 8 bytes: a kind and
  * what it needs to be known again. A block becomes one of the result as soon as its tuple is made, so that the memo is all
- * that is needed besides.
+ * that is needed besides. Nearly all of a file is blocks: those are taken many at once, in a long file by several threads.
  */
 #include "tm/store.h"
 #include "mapped.h"
 #include "pickle.h"
 #include "pickle_blocks.h"
 #include "pickle_memo.h"
+#include "pickle_packed.h"
+#include "pickle_runs.h"
+#include "pickle_scout.h"
 #include "tm/builder.h"
 #include "tm/bytes.h"
 #include "tm/text.h"
@@ -19,12 +22,14 @@
 
 enum {
 	MOST_VALUES = 1 << 20, /* on the stack; dump() puts up to 1000 blocks there, or the frames of one traceback */
+	MEMOIZES = 4,	   /* from this protocol on the memo is filled without numbers */
 	MOST_MARKS = 8,	       /* as many lists, dicts and tuples within each other; dump() needs 6 */
 	MOST_NAMES = 1 << 28,
 	KIND_BITS = 4,
 	STEP = 1 << 20,	   /* bytes between two polls */
-	LONG = 4 << 20,	   /* bytes that are worth a second thread */
-	BLOCKS = 64,	   /* at a time, where nothing was found ahead */
+	MANY = 1 << 18,	   /* bytes of an array that are worth a thought before */
+	LONG = 4 << 20,	   /* bytes that are worth a second thread, */
+	FIRST = 1 << 18,   /* behind so many that tell what the rest is like */
 };
 
 enum kind {
@@ -34,7 +39,7 @@ enum kind {
 	KIND_STRING, /* index into strings */
 	KIND_FRAME,  /* name and line */
 	KIND_FRAMES, /* index into runs */
-	KIND_TRACE,  /* index into traces; it stands where it belongs already. All behind a mark are one value, the last */
+	KIND_TRACE,  /* number of a block; it stands where it belongs already. All behind a mark are one value, the last */
 	KIND_EMPTY,  /* () */
 	KIND_LIST,
 	KIND_DICT,   /* of an object's attributes: index into attributes */
@@ -53,32 +58,6 @@ struct string {
 	uint32_t name; /* id + 1, when it was needed as a filename */
 };
 
-/* A tuple of frames. Nearly always it comes with one depth of the stack and in one domain. */
-struct run {
-	uint64_t first;
-	uint32_t nframe;
-	uint32_t depth, domain, traceback, tally; /* of its first block */
-	bool used;				  /* there was one */
-};
-
-/* All blocks that were written with the same numbers, but for the size. */
-struct sum {
-	uint64_t key; /* the traceback's number in the memo, depth of the stack, domain; 0: free */
-	uint32_t tally, traceback;
-	uint64_t count, size; /* of fewer than 2^32 blocks below 2^31 */
-};
-
-struct entry {
-	uint32_t id; /* + 1; 0: free */
-	uint32_t hash;
-};
-
-/* Ids by the hash of what they stand for; open addressing. */
-struct index {
-	struct entry *slots;
-	size_t n, nslots; /* a power of two */
-};
-
 struct reader {
 	const char *name;
 	const uint8_t *begin, *p, *end;
@@ -91,22 +70,21 @@ struct reader {
 	struct tm_memo memo;
 	TM_ARRAY(uint64_t) bigs;
 	TM_ARRAY(struct string) strings;
-	TM_ARRAY(struct run) runs;
-	struct index by_frames;		      /* runs */
-	struct index by_depth;		      /* tracebacks that are not their run's first */
-	struct index by_domain;		      /* tallies that are not their run's first */
 	struct tm_builder b;
-	struct sum *sums; /* open addressing */
-	size_t nsums, nslots; /* a power of two */
+	struct tm_runs runs;
+	struct tm_packed packed;
 	unsigned attributes[NCLASSES], ndicts; /* enum attribute */
 	bool made[NCLASSES], built[NCLASSES], has_list;
 	unsigned fields; /* of a block; 0: not known yet */
 	uint32_t traceback_limit;
 	struct tm_block_form form;
-	struct tm_scout *scout; /* NULL: none ahead of us */
-	const uint8_t *pause;	/* where the machine stops */
-	bool stopped;		   /* by the last opcode */
-	uint64_t key[2]; /* for hashes: nobody can prepare a file whose ids all collide */
+	struct tm_scouts *scouts; /* NULL: none ahead of us */
+	struct tm_row row;	  /* their next one */
+	bool misled;		  /* what they counted is not what was read */
+	bool careful;		  /* a wrong block comes soon: opcode by opcode */
+	const uint8_t *pause;	  /* where the machine stops */
+	size_t next_poll;	  /* bytes */
+	bool stopped;		  /* by the last opcode */
 };
 
 /* ---- what is wrong ---- */
@@ -175,7 +153,7 @@ static struct tm_error *push_blocks(struct reader *r, size_t n)
 	bool more = gathers_blocks(r);
 	r->top -= more;
 	r->gathered = more ? r->gathered + n : n;
-	return r->gathered > MOST_VALUES ? too_many(r) : push(r, value(KIND_TRACE, r->b.traces.n - 1));
+	return r->gathered > MOST_VALUES ? too_many(r) : push(r, value(KIND_TRACE, r->packed.n - 1));
 }
 
 /* There are N values above the last mark. */
@@ -234,51 +212,6 @@ static bool string_is(const struct reader *r, uint64_t v, const char *word)
 	return s->len == strlen(word) && memcmp(s->s, word, s->len) == 0;
 }
 
-/* ---- finding again ---- */
-
-static inline uint64_t mix(const struct reader *r, uint64_t h, uint64_t v)
-{
-	tm_u128 m = (tm_u128)(h ^ v) * r->key[1];
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-/* The next entry of this hash behind AFTER (NULL: from the beginning on), or a free one. */
-static struct entry *probe(const struct index *x, uint32_t hash, const struct entry *after)
-{
-	size_t k = after ? (size_t)(after - x->slots) + 1 : hash;
-	for (k &= x->nslots - 1; x->slots[k].id && x->slots[k].hash != hash;)
-		k = (k + 1) & (x->nslots - 1);
-	return &x->slots[k];
-}
-
-/* Room for one more. */
-static bool reserve(struct index *x)
-{
-	struct index bigger = { .n = x->n, .nslots = x->nslots ? x->nslots * 2 : 1024 };
-	if ((x->n + 1) * 4 <= x->nslots * 3)
-		return true;
-	bigger.slots = calloc(bigger.nslots, sizeof *bigger.slots);
-	if (!bigger.slots)
-		return false;
-	for (size_t i = 0; i < x->nslots; i++) {
-		size_t k = x->slots[i].hash & (bigger.nslots - 1);
-		if (!x->slots[i].id)
-			continue;
-		while (bigger.slots[k].id)
-			k = (k + 1) & (bigger.nslots - 1);
-		bigger.slots[k] = x->slots[i];
-	}
-	free(x->slots);
-	*x = bigger;
-	return true;
-}
-
-static void enter(struct index *x, struct entry *e, uint32_t hash, size_t id)
-{
-	*e = (struct entry) { (uint32_t)id + 1, hash };
-	x->n++;
-}
-
 /* ---- tuples: a frame, a traceback, a block ---- */
 
 static struct tm_error *make_frame(struct reader *r, const uint64_t *v, uint64_t *ret)
@@ -301,33 +234,10 @@ static struct tm_error *make_frame(struct reader *r, const uint64_t *v, uint64_t
 	return NULL;
 }
 
-/* The N frames that end the builder's become a run, unless there is such a run already. */
-static bool make_run(struct reader *r, uint32_t n, uint64_t hash64, uint64_t *ret)
-{
-	uint32_t hash = (uint32_t)(hash64 ^ hash64 >> 32);
-	const struct tm_frame *frames = r->b.frames.items + r->b.frames.n - n;
-	if (!reserve(&r->by_frames))
-		return false;
-	struct entry *e = probe(&r->by_frames, hash, NULL);
-	for (; e->id; e = probe(&r->by_frames, hash, e)) {
-		const struct run *have = &r->runs.items[e->id - 1];
-		if (have->nframe == n && !memcmp(r->b.frames.items + have->first, frames, n * sizeof *frames)) {
-			r->b.frames.n -= n;
-			*ret = e->id - 1;
-			return true;
-		}
-	}
-	if (!tm_array_push(&r->runs, ((struct run) { .first = r->b.frames.n - n, .nframe = n })))
-		return false;
-	*ret = r->runs.n - 1;
-	enter(&r->by_frames, e, hash, (size_t)*ret);
-	return true;
-}
-
 static struct tm_error *make_frames(struct reader *r, const uint64_t *v, size_t n, uint64_t *ret)
 {
-	uint64_t hash = r->key[0], run;
-	if (r->runs.n >= UINT32_MAX - 1)
+	uint64_t hash = r->runs.key[0], run;
+	if (r->runs.runs.n >= UINT32_MAX - 1)
 		return foreign(r, "more than %u tracebacks", UINT32_MAX - 1);
 	if (!tm_array_reserve(&r->b.frames, n))
 		return tm_error_nomem();
@@ -337,100 +247,13 @@ static struct tm_error *make_frames(struct reader *r, const uint64_t *v, size_t 
 		if (kind_of(v[i]) != KIND_FRAME)
 			return foreign(r, "a tuple of a frame and %s", describe(v[i]));
 		f[i] = (struct tm_frame) { (uint32_t)(x >> 32), (uint32_t)x };
-		hash = mix(r, hash, x);
+		hash = tm_runs_mix(&r->runs, hash, x);
 	}
 	r->b.frames.n += n;
-	if (!make_run(r, (uint32_t)n, hash, &run))
+	if (!tm_runs_make(&r->runs, (uint32_t)n, hash, &run))
 		return tm_error_nomem();
 	*ret = value(KIND_FRAMES, run);
 	return NULL;
-}
-
-static bool new_traceback(struct reader *r, const struct run *run, uint32_t depth, uint32_t *ret)
-{
-	*ret = (uint32_t)r->b.tracebacks.n;
-	return r->b.tracebacks.n < UINT32_MAX - 1 &&
-		tm_array_push(&r->b.tracebacks, ((struct tm_traceback) { run->first, run->nframe, depth }));
-}
-
-static bool new_tally(struct reader *r, uint32_t traceback, uint32_t domain, uint32_t *ret)
-{
-	*ret = (uint32_t)r->b.tallies.n;
-	return r->b.tallies.n < UINT32_MAX - 1 &&
-		tm_array_push(&r->b.tallies, ((struct tm_tally) { .traceback = traceback, .domain = domain }));
-}
-
-/* The traceback of RUN at another depth than its first one. */
-static bool other_traceback(struct reader *r, const struct run *run, uint32_t depth, uint32_t *ret)
-{
-	uint64_t h = mix(r, mix(r, r->key[0], run->first), depth);
-	uint32_t hash = (uint32_t)(h ^ h >> 32);
-	if (!reserve(&r->by_depth))
-		return false;
-	struct entry *e = probe(&r->by_depth, hash, NULL);
-	for (; e->id; e = probe(&r->by_depth, hash, e)) {
-		const struct tm_traceback *tb = &r->b.tracebacks.items[e->id - 1];
-		if (tb->first == run->first && tb->total_nframe == depth) {
-			*ret = e->id - 1;
-			return true;
-		}
-	}
-	if (!new_traceback(r, run, depth, ret))
-		return false;
-	enter(&r->by_depth, e, hash, *ret);
-	return true;
-}
-
-static bool other_tally(struct reader *r, uint32_t traceback, uint32_t domain, uint32_t *ret)
-{
-	uint64_t h = mix(r, r->key[0], (uint64_t)traceback << 32 | domain);
-	uint32_t hash = (uint32_t)(h ^ h >> 32);
-	if (!reserve(&r->by_domain))
-		return false;
-	struct entry *e = probe(&r->by_domain, hash, NULL);
-	for (; e->id; e = probe(&r->by_domain, hash, e)) {
-		const struct tm_tally *t = &r->b.tallies.items[e->id - 1];
-		if (t->traceback == traceback && t->domain == domain) {
-			*ret = e->id - 1;
-			return true;
-		}
-	}
-	if (!new_tally(r, traceback, domain, ret))
-		return false;
-	enter(&r->by_domain, e, hash, *ret);
-	return true;
-}
-
-/* Where blocks of RUN at DEPTH and in DOMAIN belong. */
-static bool tally_of(struct reader *r, struct run *run, uint32_t depth, uint32_t domain, uint32_t *ret_traceback, uint32_t *ret_tally)
-{
-	if (!run->used) {
-		if (!new_traceback(r, run, depth, &run->traceback) || !new_tally(r, run->traceback, domain, &run->tally))
-			return false;
-		run->used = true;
-		run->depth = depth;
-		run->domain = domain;
-	}
-	*ret_traceback = run->traceback;
-	*ret_tally = run->tally;
-	if (depth == run->depth && domain == run->domain)
-		return true;
-	return (depth == run->depth || other_traceback(r, run, depth, ret_traceback)) &&
-		other_tally(r, *ret_traceback, domain, ret_tally);
-}
-
-/* Whose frames begin at FIRST: they stand in that order. */
-static struct run *run_at(struct reader *r, uint64_t first)
-{
-	size_t low = 0, high = r->runs.n;
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-		if (r->runs.items[middle].first <= first)
-			low = middle;
-		else
-			high = middle;
-	}
-	return &r->runs.items[low];
 }
 
 static void add(struct tm_tally *t, uint64_t count, uint64_t size)
@@ -440,13 +263,13 @@ static void add(struct tm_tally *t, uint64_t count, uint64_t size)
 }
 
 /* One more block of the result. */
-static struct tm_error *add_trace(struct reader *r, struct run *run, uint32_t depth, uint32_t domain, uint64_t size)
+static struct tm_error *add_trace(struct reader *r, uint64_t run, uint32_t depth, uint32_t domain, uint64_t size)
 {
-	uint32_t traceback, tally;
-	if (!tally_of(r, run, depth, domain, &traceback, &tally) ||
-	    !tm_array_push(&r->b.traces, ((struct tm_trace) { 0, size, domain, traceback })))
+	struct tm_place place;
+	if (!tm_runs_place(&r->runs, run, depth, domain, &place) ||
+	    !tm_packed_add_whole(&r->packed, (struct tm_trace) { 0, size, domain, place.traceback }))
 		return tm_error_nomem();
-	add(&r->b.tallies.items[tally], 1, size);
+	add(&r->b.tallies.items[place.tally], 1, size);
 	return NULL;
 }
 
@@ -477,10 +300,10 @@ static struct tm_error *make_trace(struct reader *r, const uint64_t *v, size_t n
 	bool good = number_of(r, v[0], &domain) && number_of(r, v[1], &size) && kind_of(v[2]) == KIND_FRAMES;
 	if (n == 4)
 		good = number_of(r, v[3], &depth) && good;
-	if (__builtin_expect(!good || (domain | depth) > UINT32_MAX || r->fields != n || r->b.traces.n == UINT32_MAX, 0))
+	if (__builtin_expect(!good || (domain | depth) > UINT32_MAX || r->fields != n || r->packed.n == UINT32_MAX, 0))
 		return wrong_block(r, v, n);
-	*ret = value(KIND_TRACE, r->b.traces.n);
-	return add_trace(r, &r->runs.items[content(v[2])], (uint32_t)depth, (uint32_t)domain, size);
+	*ret = value(KIND_TRACE, r->packed.n);
+	return add_trace(r, content(v[2]), (uint32_t)depth, (uint32_t)domain, size);
 }
 
 /* The values from V to the top become one. */
@@ -631,7 +454,7 @@ static struct tm_error *memoize(struct reader *r)
 	if (!has(r, 1))
 		return too_few(r);
 	uint64_t v = r->top[-1];
-	bool ok = kind_of(v) == KIND_TRACE ? tm_memo_add_blocks(&r->memo, content(v), 1) : tm_memo_add_value(&r->memo, v);
+	bool ok = kind_of(v) == KIND_TRACE ? tm_memo_add_blocks(&r->memo, content(v), 1) : tm_memo_add_values(&r->memo, &v, 1);
 	return ok ? NULL : tm_error_nomem();
 }
 
@@ -641,8 +464,8 @@ static struct tm_error *put(struct reader *r, size_t number)
 		return foreign(r, "number %zu of the memo comes a second time", number);
 	if (number > (size_t)(r->end - r->begin)) /* numbers may be left out, but each took a byte */
 		return bad(r, "number %zu of the memo, in a file of %zu bytes", number, (size_t)(r->end - r->begin));
-	while (r->memo.n < number)
-		if (!tm_memo_add_value(&r->memo, value(KIND_NONE, 0)))
+	for (const uint64_t none = value(KIND_NONE, 0); r->memo.n < number;)
+		if (!tm_memo_add_values(&r->memo, &none, 1))
 			return tm_error_nomem();
 	return memoize(r);
 }
@@ -655,13 +478,23 @@ static inline uint64_t memo_get(const struct reader *r, size_t number)
 	return v;
 }
 
-/* A block that comes again is another block of the list, wherever it stands. */
-static struct tm_error *again(struct reader *r, struct tm_trace t)
+/* The file is to be read once more, without scouts: this way there is no right answer. */
+static struct tm_error *misled(struct reader *r)
 {
-	if (r->b.traces.n == UINT32_MAX)
+	r->misled = true;
+	return bad(r, "what looks like blocks are none");
+}
+
+/* A block that comes again is another block of the list, wherever it stands. */
+static struct tm_error *again(struct reader *r, size_t number)
+{
+	if (r->scouts) /* they are still at work on what is needed here */
+		return misled(r);
+	if (r->packed.n == UINT32_MAX)
 		return foreign(r, "more than %u blocks", UINT32_MAX);
+	struct tm_trace t = tm_packed_get(&r->packed, number);
 	const struct tm_traceback *tb = &r->b.tracebacks.items[t.traceback];
-	struct tm_error *err = add_trace(r, run_at(r, tb->first), tb->total_nframe, t.domain, t.size);
+	struct tm_error *err = add_trace(r, tm_runs_at(&r->runs, tb->first), tb->total_nframe, t.domain, t.size);
 	return err ? err : push_blocks(r, 1);
 }
 
@@ -670,130 +503,176 @@ static inline struct tm_error *get(struct reader *r, size_t number)
 	uint64_t v = memo_get(r, number);
 	if (__builtin_expect(kind_of(v) == KIND_NONE, 0))
 		return bad(r, "number %zu of the memo, which nothing was put under", number);
-	return __builtin_expect(kind_of(v) == KIND_TRACE, 0) ? again(r, r->b.traces.items[content(v)]) : push(r, v);
+	return __builtin_expect(kind_of(v) == KIND_TRACE, 0) ? again(r, content(v)) : push(r, v);
 }
 
 /* ---- many blocks at once: nearly all of a file ---- */
 
-static bool more_sums(struct reader *r)
+/*
+ * Between two blocks, or before the first: what the opcodes of another N would do is known, and can be done at once. (It takes a
+ * mark and up to four values that are gone again behind each block.)
+ */
+static inline bool between_blocks(const struct reader *r, size_t n)
 {
-	enum { LARGE_PAGE = 2 << 20 };
-	size_t n = r->nslots * 2, size = n * sizeof *r->sums;
-	struct sum *sums = size < LARGE_PAGE ? malloc(size) : aligned_alloc(LARGE_PAGE, size);
-	if (!sums)
+	if (!r->fields || !r->nmarks || r->nmarks == MOST_MARKS || r->limit - r->top < 8 || n > UINT32_MAX - r->packed.n)
 		return false;
-	if (size >= LARGE_PAGE)
-		madvise(sums, size, MADV_HUGEPAGE);
-	memset(sums, 0, size);
-	for (size_t i = 0; i < r->nslots; i++) {
-		size_t k = tm_block_hash(&r->form, r->sums[i].key) & (n - 1);
-		if (!r->sums[i].key)
-			continue;
-		while (sums[k].key)
-			k = (k + 1) & (n - 1);
-		sums[k] = r->sums[i];
+	return gathers_blocks(r) ? n <= MOST_VALUES - r->gathered : r->top == r->marks[r->nmarks - 1];
+}
+
+/* A block that nothing is gathered with, in a list of one. */
+static bool alone(const struct reader *r, size_t n)
+{
+	return n == 1 && r->nmarks < MOST_MARKS && r->limit - r->top >= 8 && r->packed.n < UINT32_MAX;
+}
+
+/* Where blocks of a new sum of SOURCE belong. RET_FOUND: they have a traceback. */
+static struct tm_error *find_place(struct reader *r, struct tm_packed_source *source, uint64_t key, bool *ret_found)
+{
+	struct tm_place place;
+	uint64_t v = memo_get(r, tm_block_memo(key));
+	*ret_found = kind_of(v) == KIND_FRAMES;
+	if (!*ret_found)
+		return NULL;
+	return tm_runs_place(&r->runs, content(v), tm_block_depth(key), tm_block_domain(key), &place) &&
+			tm_array_push(&source->places, place)
+		? NULL
+		: tm_error_nomem();
+}
+
+/* The next N blocks of SOURCE become part of the result. They end at END. */
+static struct tm_error *add_blocks(struct reader *r, unsigned source, size_t n, const uint8_t *end)
+{
+	if (!tm_memo_add_blocks(&r->memo, r->packed.n, n) || !tm_packed_add(&r->packed, source, n))
+		return tm_error_nomem();
+	r->p = end;
+	return push_blocks(r, n);
+}
+
+/* Those that begin here. What is wrong with one of them is for the machine to say. */
+static struct tm_error *take_blocks(struct reader *r)
+{
+	struct tm_block few[TM_BLOCKS];
+	const uint8_t *end;
+	size_t n = r->careful || !between_blocks(r, 1) ? 0 : tm_blocks_take(&r->form, r->p, r->end, r->memo.n, few, TM_BLOCKS, &end);
+	struct tm_packed_source *source = &r->packed.sources[TM_PACKED_EXACT];
+	if (!n || !between_blocks(r, n))
+		return NULL;
+	if (!tm_sums_add(&source->sums, few, n))
+		return tm_error_nomem();
+	while (source->places.n < source->sums.sums.n) {
+		bool found;
+		struct tm_error *err = find_place(r, source, source->sums.sums.items[source->places.n].key, &found);
+		if (err)
+			return err;
+		if (!found) {
+			r->careful = true;
+			return NULL;
+		}
 	}
-	free(r->sums);
-	r->sums = sums;
-	r->nslots = n;
+	return add_blocks(r, TM_PACKED_EXACT, n, end);
+}
+
+static struct tm_error *take_row(struct reader *r)
+{
+	const struct tm_row *row = &r->row;
+	struct tm_packed_source *source = &r->packed.sources[TM_PACKED_SCOUTS + row->scout];
+	if (r->p != row->begin || !(between_blocks(r, row->nblocks) || alone(r, row->nblocks)))
+		return misled(r);
+	for (size_t i = 0; i < row->nkeys; i++) {
+		bool found;
+		struct tm_error *err = find_place(r, source, row->keys[i], &found);
+		if (err || !found)
+			return err ? err : misled(r);
+	}
+	return add_blocks(r, TM_PACKED_SCOUTS + row->scout, row->nblocks, row->end);
+}
+
+static inline struct tm_error *take_rows(struct reader *r)
+{
+	struct tm_error *err = NULL;
+	while (!err && r->p >= r->row.begin && r->row.begin < r->end) {
+		if (r->row.nblocks)
+			err = take_row(r);
+		if (!err)
+			err = tm_scouts_next(r->scouts, &r->row);
+	}
+	return err;
+}
+
+/* The frames of NEW to the end of the builder's, and MEMO to what the memo gets; false: something is unusual. */
+static bool new_frames(struct reader *r, const struct tm_block_new *new, uint64_t *memo, size_t *ret_nmemo, uint64_t *ret_hash)
+{
+	struct tm_frame *f = r->b.frames.items + r->b.frames.n;
+	uint64_t hash = r->runs.key[0];
+	size_t nmemo = 0;
+	for (uint32_t i = 0; i < new->nframe; i++) {
+		const struct tm_block_frame *frame = &new->frames[i];
+		bool known = frame->lineno == TM_BLOCK_NO_LINE;
+		uint64_t v = memo_get(r, frame->memo), x = content(v);
+		if (kind_of(v) != (known ? KIND_FRAME : KIND_STRING))
+			return false;
+		if (!known) {
+			uint32_t name = r->strings.items[x].name;
+			if (!name)
+				return false;
+			x = (uint64_t)(name - 1) << 32 | frame->lineno;
+			memo[nmemo++] = value(KIND_FRAME, x);
+		}
+		f[i] = (struct tm_frame) { (uint32_t)(x >> 32), (uint32_t)x };
+		hash = tm_runs_mix(&r->runs, hash, x);
+	}
+	*ret_nmemo = nmemo;
+	*ret_hash = hash;
 	return true;
 }
 
-/* The first block of these numbers. NULL: there is no such traceback, or memory is short. */
-static __attribute__((noinline)) struct sum *new_sum(struct reader *r, const struct tm_block *b)
+/* A block that begins here, and its traceback, which comes for the first time. What is unusual is for the machine. */
+static struct tm_error *take_new(struct reader *r)
 {
-	uint32_t tally, traceback;
-	uint64_t v = memo_get(r, tm_block_memo(b->key));
-	if (kind_of(v) != KIND_FRAMES ||
-	    !tally_of(r, &r->runs.items[content(v)], tm_block_depth(b->key), tm_block_domain(b->key), &traceback, &tally))
+	struct tm_block_new new;
+	uint64_t memo[TM_BLOCK_FRAMES + 1], hash, run;
+	size_t nmemo;
+	const uint8_t *end = between_blocks(r, 1) && r->runs.runs.n < UINT32_MAX - 1 ? tm_block_take_new(&r->form, r->p, &new) : NULL;
+	if (!end)
 		return NULL;
-	if ((r->nsums + 1) * 4 > r->nslots * 3 && !more_sums(r))
-		return NULL;
-	size_t k = b->hash & (r->nslots - 1);
-	while (r->sums[k].key)
-		k = (k + 1) & (r->nslots - 1);
-	r->nsums++;
-	r->sums[k] = (struct sum) { .key = b->key, .tally = tally, .traceback = traceback };
-	return &r->sums[k];
-}
-
-static inline struct sum *find_sum(struct reader *r, const struct tm_block *b)
-{
-	size_t mask = r->nslots - 1;
-	for (size_t k = b->hash & mask; r->sums[k].key; k = (k + 1) & mask)
-		if (r->sums[k].key == b->key)
-			return &r->sums[k];
-	return new_sum(r, b);
-}
-
-/* Where block N of a row begins. */
-static const uint8_t *place_of(const struct reader *r, const uint8_t *row, size_t n)
-{
-	struct tm_block blocks[BLOCKS];
-	for (size_t i = 0; i < n;)
-		i += tm_blocks_take(&r->form, row, r->end, r->memo.n + i, blocks, n - i < BLOCKS ? n - i : BLOCKS, &row);
-	return row;
-}
-
-/*
- * Makes N blocks, from here to END, part of the result. KNOWN: how many there are altogether, which come soon. What is wrong with one
- * of them is for the machine to say.
- */
-static struct tm_error *add_blocks(struct reader *r, const struct tm_block *blocks, size_t n, size_t known, const uint8_t *end)
-{
-	enum { AHEAD = 16 }; /* sums are at random places in memory: they are asked for early */
-	struct sum *sum;
-	size_t i;
-	if (!tm_array_reserve(&r->b.traces, n))
+	if (!tm_array_reserve(&r->b.frames, new.nframe))
 		return tm_error_nomem();
-	struct tm_trace *t = r->b.traces.items + r->b.traces.n;
-	for (i = 0; i < n; i++) {
-		__builtin_prefetch(&r->sums[blocks[i + AHEAD < known ? i + AHEAD : i].hash & (r->nslots - 1)]);
-		if (!(sum = find_sum(r, &blocks[i])))
-			break;
-		sum->count++;
-		sum->size += blocks[i].size;
-		t[i] = (struct tm_trace) { 0, blocks[i].size, tm_block_domain(blocks[i].key), sum->traceback };
-	}
-	r->p = i == n ? end : place_of(r, r->p, i);
-	if (!i)
+	if (!new_frames(r, &new, memo, &nmemo, &hash))
 		return NULL;
-	if (!tm_memo_add_blocks(&r->memo, r->b.traces.n, i))
+	r->b.frames.n += new.nframe;
+	if (!tm_runs_make(&r->runs, new.nframe, hash, &run))
 		return tm_error_nomem();
-	r->b.traces.n += i;
-	return push_blocks(r, i);
+	memo[nmemo++] = value(KIND_FRAMES, run);
+	struct tm_error *err = add_trace(r, run, new.depth, new.domain, new.size);
+	if (!err && (!tm_memo_add_values(&r->memo, memo, nmemo) || !tm_memo_add_blocks(&r->memo, r->packed.n - 1, 1)))
+		err = tm_error_nomem();
+	r->p = end;
+	return err ? err : push_blocks(r, 1);
 }
 
-/* A list is being filled, and what comes next can be blocks for it. */
-static inline bool fills_list(const struct reader *r)
+/* Now and then. */
+static inline struct tm_error *poll(struct reader *r)
 {
-	if (!r->nmarks || !r->fields)
-		return false;
-	const uint64_t *from = r->marks[r->nmarks - 1];
-	return gathers_blocks(r) || (r->top == from && from > r->stack && from < r->limit && kind_of(from[-1]) == KIND_LIST);
+	size_t done = (size_t)(r->p - r->begin);
+	if (__builtin_expect(done < r->next_poll, 1))
+		return NULL;
+	r->next_poll = done + STEP;
+	return tm_poll(r->poll, "reading the pickle", done, (uint64_t)(r->end - r->begin));
 }
 
-static struct tm_error *many_blocks(struct reader *r)
+/* As long as they come. */
+static struct tm_error *blocks(struct reader *r)
 {
-	struct tm_block few[BLOCKS];
-	struct tm_error *err = NULL;
-	size_t n = 1, known;
-	while (!err && n && r->p - r->op < STEP) {
-		const uint8_t *end, *limit = r->end;
-		const struct tm_block *blocks = few;
-		const struct tm_block_row *row = r->scout ? tm_scout_row(r->scout, r->p, &limit, &blocks, &known) : NULL;
-		if (row && row->begin == r->p) {
-			n = row->n;
-			end = row->end;
-		} else {
-			blocks = few;
-			n = known = tm_blocks_take(&r->form, r->p, limit, r->memo.n, few, BLOCKS, &end);
-		}
-		if (n > UINT32_MAX - r->b.traces.n)
-			return NULL; /* the machine says so */
-		err = add_blocks(r, blocks, n, known, end);
-		n = r->p == end ? n : 0;
-	}
+	const uint8_t *before;
+	struct tm_error *err;
+	do {
+		before = r->p;
+		err = r->scouts ? take_rows(r) : take_blocks(r);
+		if (!err && !r->careful)
+			err = take_new(r);
+		if (!err)
+			err = poll(r);
+	} while (!err && r->p != before && r->p < r->pause);
 	return err;
 }
 
@@ -926,25 +805,16 @@ static inline struct tm_error *step(struct reader *r, uint8_t op, const uint8_t 
 }
 
 /* Until the end, or the first opcode behind the pause. */
-static struct tm_error *machine(void *ctx)
+static struct tm_error *machine(struct reader *r)
 {
-	struct reader *r = ctx;
 	struct tm_error *err = NULL;
-	size_t next_poll = (size_t)(r->p - r->begin) + STEP;
-	while (!err && !r->stopped && r->p < r->pause) {
+	while (!err && !r->stopped && !(err = blocks(r)) && r->p < r->pause) {
 		r->op = r->p++;
 		if ((size_t)(r->end - r->p) < opcodes[*r->op].bytes)
 			return truncated(r);
 		const uint8_t *a = r->p;
 		r->p += opcodes[*r->op].bytes;
 		err = step(r, *r->op, a);
-		if (!err && fills_list(r))
-			err = many_blocks(r);
-		size_t done = (size_t)(r->p - r->begin);
-		if (__builtin_expect(done > next_poll && !err, 0)) {
-			next_poll = done + STEP;
-			err = tm_poll(r->poll, "reading the pickle", done, (uint64_t)(r->end - r->begin));
-		}
 	}
 	return err;
 }
@@ -956,7 +826,7 @@ static struct tm_error *machine(void *ctx)
 static void enlarge(void **items, size_t n, size_t *cap, size_t size, double times)
 {
 	size_t most = (size_t)((double)n * times), page = 4096;
-	if (most * size < LONG || most <= *cap || !tm_array_grow(items, cap, most, size)) /* not yet needed: so no error */
+	if (most * size < MANY || most <= *cap || !tm_array_grow(items, cap, most, size)) /* not yet needed: so no error */
 		return;
 	uintptr_t begin = (uintptr_t)*items / page * page; /* with malloc's header: else it could not grow in place */
 	madvise((void *)begin, (size_t)((uintptr_t)*items + *cap * size - begin), MADV_HUGEPAGE);
@@ -967,53 +837,70 @@ static void enlarge(void **items, size_t n, size_t *cap, size_t size, double tim
 static void foresee(struct reader *r)
 {
 	double times = (double)(r->end - r->begin) / (double)(r->p - r->begin) * 1.01;
-	foresee_array(&r->b.traces, times);
 	foresee_array(&r->b.frames, times);
 	foresee_array(&r->b.tracebacks, times);
 	foresee_array(&r->b.tallies, times);
-	foresee_array(&r->runs, times);
+	foresee_array(&r->runs.runs, times);
+	foresee_array(&r->packed.whole, times);
+	foresee_array(&r->packed.pieces, times);
 	foresee_array(&r->memo.values, times);
 	foresee_array(&r->memo.words, times);
 }
 
-/* ---- on two processors ---- */
+/* ---- on several processors ---- */
 
 static struct tm_error *follow(void *ctx)
 {
 	struct reader *r = ctx;
-	struct tm_error *err = machine(r);
-	tm_scout_end(r->scout);
+	struct tm_error *err = tm_scouts_next(r->scouts, &r->row);
+	if (!err)
+		err = machine(r);
+	tm_scouts_end(r->scouts);
 	return err;
 }
+
+struct scout {
+	struct tm_scouts *scouts;
+	unsigned who;
+};
 
 static struct tm_error *look_ahead(void *ctx)
 {
-	tm_scout_run(ctx);
+	const struct scout *s = ctx;
+	tm_scouts_run(s->scouts, s->who);
 	return NULL;
 }
 
-/* The machine, and a scout ahead of it. */
-static struct tm_error *follow_scout(struct reader *r)
+/* The machine, and N scouts ahead of it, of whom it is one itself. */
+static struct tm_error *with_scouts(struct reader *r, size_t n)
 {
-	struct tm_poll poll = { 0 }, none = { 0 };
-	struct tm_scout scout = { .form = r->form, .begin = r->p, .room = (uint8_t *)(r->b.traces.items + r->b.traces.n),
-		.size = (r->b.traces.cap - r->b.traces.n) * sizeof *r->b.traces.items, .each = sizeof *r->b.traces.items };
-	struct tm_job jobs[] = { { .work = follow, .ctx = r, .poll = &poll }, { .work = look_ahead, .ctx = &scout, .poll = &none } };
-	r->scout = &scout;
-	struct tm_error *err = tm_threads_run(jobs, 2);
-	r->scout = NULL;
-	tm_scout_deinit(&scout);
+	struct tm_scouts scouts;
+	struct tm_poll polls[TM_MOST_THREADS] = { 0 };
+	struct scout each[TM_MOST_THREADS];
+	struct tm_job jobs[TM_MOST_THREADS] = { { .work = follow, .ctx = r, .poll = &polls[0] } };
+	tm_scouts_init(&scouts, &r->form, r->p, r->packed.sources + TM_PACKED_SCOUTS);
+	for (size_t i = 1; i < n; i++) {
+		each[i] = (struct scout) { &scouts, (unsigned)i };
+		jobs[i] = (struct tm_job) { .work = look_ahead, .ctx = &each[i], .poll = &polls[i] };
+	}
+	r->scouts = &scouts;
+	struct tm_error *err = tm_threads_run(jobs, n);
+	r->scouts = NULL;
+	tm_scouts_deinit(&scouts);
 	return err;
 }
 
-static struct tm_error *run(struct reader *r)
+/* SCOUTS: how many there may be. */
+static struct tm_error *run(struct reader *r, size_t scouts)
 {
-	r->pause = r->begin + (r->end - r->begin < LONG ? r->end - r->begin : STEP);
+	r->pause = r->begin + (r->end - r->begin < LONG ? r->end - r->begin : FIRST);
 	struct tm_error *err = machine(r);
 	if (!err && !r->stopped && r->p < r->end) {
 		r->pause = r->end;
+		if (!r->fields || r->begin[1] < MEMOIZES)
+			scouts = 0;
 		foresee(r);
-		err = r->fields && tm_threads_count() > 1 ? follow_scout(r) : machine(r);
+		err = scouts ? with_scouts(r, scouts) : machine(r);
 	}
 	if (!err && !r->stopped)
 		err = truncated(r);
@@ -1026,21 +913,34 @@ static struct tm_error *run(struct reader *r)
 
 /* ---- from the reader to the snapshot ---- */
 
+/* What was counted many at once. */
+static void add_sums(struct reader *r)
+{
+	for (size_t i = 0; i < TM_PACKED_SOURCES; i++) {
+		const struct tm_packed_source *s = &r->packed.sources[i];
+		for (size_t k = 0; k < s->sums.sums.n; k++)
+			add(&r->b.tallies.items[s->places.items[k].tally], s->sums.sums.items[k].count, s->sums.sums.items[k].size);
+	}
+}
+
 static struct tm_error *finish(struct reader *r, struct tm_snapshot **ret)
 {
 	uint64_t truncated = 0;
-	for (size_t i = 0; i < r->nslots; i++)
-		if (r->sums[i].key)
-			add(&r->b.tallies.items[r->sums[i].tally], r->sums[i].count, r->sums[i].size);
+	struct tm_snapshot *s;
+	add_sums(r);
 	for (size_t i = 0; i < r->b.tallies.n; i++) {
 		const struct tm_traceback *tb = &r->b.tracebacks.items[r->b.tallies.items[i].traceback];
 		truncated += tb->total_nframe > tb->nframe ? r->b.tallies.items[i].count : 0;
 	}
 	r->b.want_traces = true;
-	r->b.ntraces = r->b.traces.n;
-	struct tm_snapshot *s = tm_builder_freeze(&r->b);
-	if (!s)
+	r->b.ntraces = r->packed.n;
+	struct tm_trace *traces = NULL;
+	if (!tm_array_reserve(&r->b.traces, r->packed.n) || (traces = r->b.traces.items, !(s = tm_builder_freeze(&r->b))))
 		return tm_error_nomem();
+	if (!tm_packed_hand_over(&r->packed, s, traces)) {
+		tm_snapshot_unref(s);
+		return tm_error_nomem();
+	}
 	struct tm_about *a = &s->about;
 	a->tracing = a->has_limit = a->complete = true;
 	a->limit = r->traceback_limit;
@@ -1063,11 +963,8 @@ static void reader_deinit(struct reader *r)
 	tm_memo_deinit(&r->memo);
 	tm_array_free(&r->bigs);
 	tm_array_free(&r->strings);
-	tm_array_free(&r->runs);
-	free(r->by_frames.slots);
-	free(r->by_depth.slots);
-	free(r->by_domain.slots);
-	free(r->sums);
+	tm_runs_deinit(&r->runs);
+	tm_packed_deinit(&r->packed);
 	tm_builder_deinit(&r->b);
 }
 
@@ -1077,29 +974,51 @@ bool tm_pickle_is(const void *head, size_t len)
 	return len >= 2 && p[0] == OP_PROTO && p[1] >= 2 && p[1] <= 5;
 }
 
+static struct tm_error *reader_init(struct reader *r, const void *bytes, size_t len, const char *name, const struct tm_poll *poll)
+{
+	uint64_t key[2] = { (uintptr_t)r, 0 };
+	size_t most = len < MOST_VALUES ? len : MOST_VALUES; /* a value takes a byte, at least */
+	if (getrandom(key, sizeof key, GRND_NONBLOCK) < 0) /* at boot only: then without that defence */
+		key[0] = (uintptr_t)r;
+	key[1] |= 1;
+	*r = (struct reader) { .name = name, .begin = bytes, .op = bytes, .p = bytes, .poll = poll,
+		.runs = { .b = &r->b, .key = { key[0], key[1] } }, .stack = malloc(most * sizeof *r->stack) };
+	r->end = r->begin + len;
+	r->form = (struct tm_block_form) { .secret = { key[0], key[1] }, .end = r->end };
+	for (size_t i = 0; i < TM_PACKED_SOURCES; i++)
+		r->packed.sources[i].sums.form = r->form;
+	r->top = r->stack;
+	r->limit = r->stack + most;
+	r->next_poll = STEP;
+	return r->stack ? NULL : tm_error_nomem();
+}
+
+/* RET_MISLED: it has to be done again without scouts. */
+static struct tm_error *read_with(size_t scouts, const void *bytes, size_t len, const char *name, const struct tm_poll *poll,
+	struct tm_snapshot **ret, bool *ret_misled)
+{
+	struct reader r;
+	struct tm_error *err = reader_init(&r, bytes, len, name, poll);
+	if (!err)
+		err = run(&r, scouts);
+	if (!err)
+		err = finish(&r, ret);
+	*ret_misled = r.misled;
+	reader_deinit(&r);
+	return err;
+}
+
 struct tm_error *tm_snapshot_parse_pickle(const void *bytes, size_t len, const char *name, const struct tm_poll *poll,
 	struct tm_snapshot **ret)
 {
-	struct reader r = { .name = name, .begin = bytes, .op = bytes, .p = bytes, .poll = poll, .nslots = 1024 };
+	bool misled;
 	if (!tm_pickle_is(bytes, len))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: not a pickle of protocols 2 to 5", name);
-	r.end = r.begin + len;
-	if (getrandom(r.key, sizeof r.key, GRND_NONBLOCK) < 0) /* at boot only: then without that defence */
-		r.key[0] = (uintptr_t)&r;
-	r.key[1] |= 1;
-	r.form = (struct tm_block_form) { .secret = { r.key[0], r.key[1] }, .end = r.end };
-	size_t most = len < MOST_VALUES ? len : MOST_VALUES; /* a value takes a byte, at least */
-	r.stack = r.top = malloc(most * sizeof *r.stack);
-	r.sums = calloc(r.nslots, sizeof *r.sums);
-	if (!r.stack || !r.sums) {
-		reader_deinit(&r);
-		return tm_error_nomem();
+	struct tm_error *err = read_with(tm_threads_count() > 1 ? tm_threads_count() : 0, bytes, len, name, poll, ret, &misled);
+	if (misled) {
+		tm_error_free(err);
+		err = read_with(0, bytes, len, name, poll, ret, &misled);
 	}
-	r.limit = r.stack + most;
-	struct tm_error *err = run(&r);
-	if (!err)
-		err = finish(&r, ret);
-	reader_deinit(&r);
 	return err;
 }
 

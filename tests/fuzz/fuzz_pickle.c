@@ -13,6 +13,8 @@ static void read_again(struct tm_snapshot *s)
 	struct tm_error *err = tm_snapshot_dump(s, path, true, TM_PICKLE_AUTO, NULL);
 	if (!err)
 		err = tm_snapshot_load_pickle(path, NULL, &back);
+	if (!err)
+		err = tm_snapshot_require(back, TM_SECTIONS_ALL);
 	unlink(path);
 	if (err) {
 		fprintf(stderr, "%s\n", tm_error_message(err));

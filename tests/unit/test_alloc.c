@@ -167,6 +167,8 @@ static struct tm_error *a_pickle(bool *right)
 		err = tm_snapshot_dump(s, path, true, TM_PICKLE_AUTO, NULL);
 	if (!err)
 		err = tm_snapshot_load_pickle(path, NULL, &back);
+	if (!err)
+		err = tm_snapshot_require(back, TM_SECTIONS_ALL);
 	*right = !err && back->ntraces == s->ntraces && back->ntallies == s->ntallies && back->traces[0].size == s->traces[0].size;
 	tm_snapshot_unref(s);
 	tm_snapshot_unref(back);

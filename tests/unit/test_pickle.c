@@ -2,6 +2,7 @@
 #include "tm/store.h"
 #include "snap.h"
 #include "tm/query.h"
+#include <pthread.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -39,13 +40,29 @@ static struct bytes pickle_of(const char *text)
 	return b;
 }
 
+/* With its traces, which are not made until they are required. */
+static struct tm_error *read_all(struct tm_error *err, struct tm_snapshot *const *s)
+{
+	return err ? err : tm_snapshot_require(*s, TM_SECTIONS_ALL);
+}
+
+static struct tm_error *parse_bytes(const uint8_t *p, size_t n, struct tm_snapshot **s)
+{
+	return read_all(tm_snapshot_parse_pickle(p, n, "x.pickle", NULL, s), s);
+}
+
+static struct tm_error *load(const char *path, struct tm_snapshot **s)
+{
+	return read_all(tm_snapshot_load_pickle(path, NULL, s), s);
+}
+
 static struct tm_error *parse(const char *text, struct tm_snapshot **s)
 {
 	struct bytes b = pickle_of(text);
 	uint8_t *exact = malloc(b.n + !b.n); /* so that tools see what is read behind it */
 	memcpy(exact, b.p, b.n);
 	*s = NULL;
-	struct tm_error *err = tm_snapshot_parse_pickle(exact, b.n, "x.pickle", NULL, s);
+	struct tm_error *err = parse_bytes(exact, b.n, s);
 	free(exact);
 	return err;
 }
@@ -256,7 +273,7 @@ static void every_truncation_is_refused(void **state)
 			struct tm_snapshot *s = NULL;
 			uint8_t *exact = malloc(n + !n);
 			memcpy(exact, b.p, n);
-			fails(tm_snapshot_parse_pickle(exact, n, "x", NULL, &s), n < 2 ? TM_ERR_UNSUPPORTED : TM_ERR_CORRUPT,
+			fails(parse_bytes(exact, n, &s), n < 2 ? TM_ERR_UNSUPPORTED : TM_ERR_CORRUPT,
 				n < 2 ? NULL : "truncated");
 			free(exact);
 		}
@@ -273,10 +290,10 @@ static void every_changed_byte_is_refused_or_read(void **state)
 			struct tm_snapshot *s = NULL;
 			uint8_t was = b.p[k / 256];
 			b.p[k / 256] = (uint8_t)k;
-			struct tm_error *err = tm_snapshot_parse_pickle(b.p, b.n, "x", NULL, &s);
+			struct tm_error *err = parse_bytes(b.p, b.n, &s);
 			if (err) {
 				not++;
-				assert_non_null(strstr(tm_error_message(err), "x: "));
+				assert_non_null(strstr(tm_error_message(err), "x.pickle: "));
 			} else {
 				read++;
 				assert_int_equal(s->ntraces, 3);
@@ -327,7 +344,7 @@ static void endless_files_are_refused_soon(void **state)
 		for (size_t k = before.n; k < LEN; k++)
 			p[k] = part.p[(k - before.n) % part.n];
 		double begin = seconds();
-		struct tm_error *err = tm_snapshot_parse_pickle(p, LEN, "x", NULL, &s);
+		struct tm_error *err = parse_bytes(p, LEN, &s);
 		assert_true(seconds() - begin < SOON);
 		assert_non_null(err);
 		assert_null(strchr(tm_error_message(err), '\n'));
@@ -368,7 +385,7 @@ static void nothing_takes_the_square_of_the_file(void **state)
 	n += tail.n;
 	struct tm_snapshot *s = NULL;
 	double begin = seconds();
-	ok(tm_snapshot_parse_pickle(p, n, "x", NULL, &s));
+	ok(parse_bytes(p, n, &s));
 	assert_true(seconds() - begin < SOON);
 	assert_int_equal(s->ntraces, BLOCKS + 1);
 	assert_int_equal(s->ntracebacks, BLOCKS);
@@ -482,7 +499,7 @@ static void a_long_file_is_read_like_a_short_one(void **state)
 		struct tm_snapshot *s = NULL;
 		tm_u128 size = 0, total;
 		uint64_t count;
-		ok(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s));
+		ok(parse_bytes(m.p, m.n, &s));
 		assert_int_equal(s->ntraces, m.nblocks);
 		for (size_t i = 0; i < m.nblocks; i++) {
 			const struct tm_traceback *tb = &s->tracebacks[s->traces[i].traceback];
@@ -507,17 +524,272 @@ static void a_long_file_is_refused_like_a_short_one(void **state)
 		char words[64];
 		struct tm_snapshot *s = NULL;
 		size_t place = m.n - 3000;
-		fails(tm_snapshot_parse_pickle(m.p, place, "x", NULL, &s), TM_ERR_CORRUPT, "truncated");
+		fails(parse_bytes(m.p, place, &s), TM_ERR_CORRUPT, "truncated");
 		while (memcmp(m.p + place, "(K\0K", 4) || m.p[place + 5] != 'j')
 			place++;
 		snprintf(words, sizeof words, "at offset %zu: number 2147483647 of the memo", place + 5);
 		memcpy(m.p + place + 6, "\xff\xff\xff\x7f", 4);
-		fails(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s), TM_ERR_CORRUPT, words);
+		fails(parse_bytes(m.p, m.n, &s), TM_ERR_CORRUPT, words);
 		memcpy(m.p + place + 6, "\0\0\0\0", 4); /* a string or a class */
-		fails(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s), TM_ERR_UNSUPPORTED, "the traceback of a block is a");
+		fails(parse_bytes(m.p, m.n, &s), TM_ERR_UNSUPPORTED, "the traceback of a block is a");
 		assert_null(s);
 		made_deinit(&m);
 	}
+}
+
+/* ---- long files in which something only looks like blocks ---- */
+
+struct tricks {
+	struct made m;
+	uint64_t count, size;
+};
+
+static void put_text(struct made *m, const char *text)
+{
+	struct bytes b = pickle_of(text);
+	put_bytes(m, b.p, b.n);
+}
+
+/* N blocks of 7 bytes that have traceback 14, in a list of their own. */
+static void put_usual(struct tricks *t, int fields, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (i % 1000 == 0)
+			put_text(&t->m, "e(");
+		put_text(&t->m, fields == 4 ? "(K%00K%07j%0e%00%00%00K%01t%94" : "K%00K%07j%0e%00%00%00%87%94");
+	}
+	t->count += n;
+	t->size += n * 7u;
+}
+
+enum { MANY_BLOCKS = 400000 };
+
+/* Numbers 17 to 246 of the memo are one traceback: what looks like a block would be one. */
+static struct tricks begin_tricks(int fields)
+{
+	struct tricks t = { .m = { .p = malloc(16 << 20) }, .count = 2, .size = 101 };
+	put_text(&t.m, fields == 4 ? HEAD "(" BLOCK "(" : HEAD "(" OLD_BLOCK);
+	put_text(&t.m, "K%00K%01h%0cK%05%86%94%85");
+	for (unsigned i = 0; i < 230; i++)
+		put_text(&t.m, "%94");
+	put_text(&t.m, fields == 4 ? "K%01t%94" : "%87%94");
+	put_usual(&t, fields, MANY_BLOCKS);
+	return t;
+}
+
+static void end_tricks(struct tricks *t)
+{
+	struct tm_snapshot *s = NULL;
+	tm_u128 size;
+	uint64_t count, sum = 0;
+	put_text(&t->m, "e" TAIL);
+	ok(parse_bytes(t->m.p, t->m.n, &s));
+	assert_int_equal(s->ntraces, t->count);
+	for (uint64_t i = 0; i < s->ntraces; i++)
+		sum += s->traces[i].size;
+	tm_snapshot_total(s, &count, &size);
+	assert_int_equal(count, t->count);
+	assert_true(size == t->size);
+	assert_int_equal(sum, t->size);
+	tm_snapshot_unref(s);
+	made_deinit(&t->m);
+}
+
+/* Valid UTF-8: what ends a block, without a depth, can be the two last bytes of a letter. */
+static void blocks_in_a_filename_are_none(void **state)
+{
+	struct tricks t = begin_tricks(3);
+	const char like_block[] = "K%00K%01h%e1%87%94"; /* number 225 of the memo */
+	uint32_t len = 8 * 1000;
+	put_text(&t.m, "K%00K%07X");
+	put_bytes(&t.m, &len, 4);
+	for (unsigned i = 0; i < 1000; i++)
+		put_text(&t.m, like_block);
+	put_text(&t.m, "%94K%01%86%94%85%94%87%94");
+	t.count++;
+	t.size += 7;
+	put_usual(&t, 3, 1500);
+	end_tricks(&t);
+}
+
+/* From its third byte on it is (0, 75, number 104, 77). */
+static void a_block_within_a_block_is_none(void **state)
+{
+	struct tricks t = begin_tricks(4);
+	put_text(&t.m, "(J(K%00KKhhKM%74%94t%94");
+	t.count++;
+	t.size += 'h';
+	put_usual(&t, 4, 1500);
+	end_tricks(&t);
+}
+
+static void a_block_comes_twice_in_a_long_file(void **state)
+{
+	struct tricks t = begin_tricks(4);
+	put_text(&t.m, "h%0fj%00%10%00%00"); /* 100 bytes, 7 bytes */
+	t.count += 2;
+	t.size += 107;
+	put_usual(&t, 4, 1500);
+	end_tricks(&t);
+}
+
+/* pickle.py ends so when there are 1000n + 1. */
+static void the_last_block_comes_alone(void **state)
+{
+	struct tricks t = begin_tricks(4);
+	put_text(&t.m, "e(K%00K%09j%0e%00%00%00K%01t%94a(");
+	t.count++;
+	t.size += 9;
+	end_tricks(&t);
+}
+
+/* ---- tracebacks of several frames ---- */
+
+enum { MANY_TRACEBACKS = 50000, MOST_FRAMES = 200 };
+
+struct wanted {
+	uint16_t lines[MOST_FRAMES];
+	uint32_t n, number; /* in the memo */
+};
+
+static uint32_t put_traceback(struct made *m, uint32_t number, unsigned dice, uint32_t *known, struct wanted *w)
+{
+	static const char *const tuples[] = { "t", "%85", "%86", "%87" };
+	w->n = dice % 1000 == 0 ? 100 + dice / 1000 % 100 : 1 + dice % 24;
+	if (w->n > 3)
+		put_text(m, "(");
+	for (uint32_t i = 0; i < w->n; i++) {
+		w->lines[i] = (uint16_t)((dice >> i % 16 & 1) * 256 + i);
+		if (i % 5 == 4 && known[w->lines[i]]) { /* the same tuple once more */
+			put_bytes(m, "j", 1), put_bytes(m, &known[w->lines[i]], 4);
+			continue;
+		}
+		put_text(m, dice % 3 ? "h%0c" : "j%0c%00%00%00");
+		put_number(m, w->lines[i]);
+		put_text(m, "%86%94");
+		known[w->lines[i]] = number++;
+	}
+	put_text(m, tuples[w->n > 3 ? 0 : w->n]);
+	put_text(m, "%94");
+	w->number = number++;
+	return number;
+}
+
+/* Each traceback has a block of its number as size with the traceback, and one later. */
+static struct made make_tracebacks(struct wanted *w, int fields)
+{
+	static uint32_t known[1024];
+	struct made m = { .p = malloc(32 << 20) };
+	uint32_t number = 16;
+	uint64_t seed = 3;
+	memset(known, 0, sizeof known);
+	put_text(&m, fields == 4 ? HEAD "(" BLOCK : HEAD "(" OLD_BLOCK);
+	for (uint32_t i = 0; i < 2 * MANY_TRACEBACKS; i++) {
+		const char *depth = fields == 4 ? i / 2 % 2 ? "K%02t%94" : "K%03t%94" : "%87%94";
+		put_text(&m, fields == 4 ? "(K%00" : "K%00");
+		put_number(&m, i);
+		if (i % 2 == 0) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			number = put_traceback(&m, number, (unsigned)(seed >> 33), known, &w[i / 2]);
+		} else {
+			uint32_t k = w[i / 2 / 2].number;
+			put_bytes(&m, "j", 1), put_bytes(&m, &k, 4);
+		}
+		put_text(&m, depth);
+		number++;
+		if (i % 500 == 499)
+			put_text(&m, "e(");
+	}
+	put_text(&m, "e" TAIL);
+	assert_true(m.n > 5 << 20); /* a long file */
+	return m;
+}
+
+static void is_traceback(const struct tm_snapshot *s, uint64_t trace, const struct wanted *w)
+{
+	const struct tm_traceback *tb = &s->tracebacks[s->traces[trace].traceback];
+	bool same = tb->nframe == w->n;
+	for (uint32_t k = 0; same && k < w->n; k++)
+		same = frames_of(s, trace)[k].lineno == w->lines[k] && !frames_of(s, trace)[k].filename;
+	if (!same)
+		fail_msg("traceback of block %llu", (unsigned long long)trace);
+}
+
+static void tracebacks_are_those_of_their_blocks(void **state)
+{
+	struct wanted *w = calloc(MANY_TRACEBACKS, sizeof *w);
+	for (int fields = 3; fields <= 4; fields++) {
+		struct made m = make_tracebacks(w, fields);
+		struct tm_snapshot *s;
+		ok(parse_bytes(m.p, m.n, &s));
+		assert_int_equal(s->ntraces, 1 + 2 * MANY_TRACEBACKS);
+		for (uint32_t i = 0; i < 2 * MANY_TRACEBACKS; i++) {
+			assert_int_equal(s->traces[i + 1].size, i);
+			assert_int_equal(s->tracebacks[s->traces[i + 1].traceback].total_nframe, fields == 4 ? 3 - i / 2 % 2 : 0);
+			is_traceback(s, i + 1, &w[i % 2 ? i / 2 / 2 : i / 2]);
+		}
+		for (uint64_t i = 0; i < s->ntallies; i++) /* each once */
+			for (uint64_t k = i + 1; k < s->ntallies && k < i + 100; k++)
+				assert_true(s->tallies[i].traceback != s->tallies[k].traceback);
+		tm_snapshot_unref(s);
+		made_deinit(&m);
+	}
+	free(w);
+}
+
+/* Whichever thread does what. */
+static void what_is_read_is_always_the_same(void **state)
+{
+	struct wanted *w = calloc(MANY_TRACEBACKS, sizeof *w);
+	struct made m = make_tracebacks(w, 4);
+	char *path = unit_path(*state, "a.tm");
+	uint8_t *first = NULL;
+	size_t nfirst = 0;
+	for (int i = 0; i < 8; i++) {
+		struct tm_snapshot *s;
+		size_t n;
+		ok(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s));
+		ok(tm_snapshot_save(s, path, true, NULL));
+		tm_snapshot_unref(s);
+		uint8_t *p = unit_read(path, &n);
+		if (first) {
+			assert_int_equal(n, nfirst);
+			assert_memory_equal(p, first, n);
+			free(p);
+		} else {
+			first = p;
+			nfirst = n;
+		}
+	}
+	free(first);
+	free(path);
+	free(w);
+	made_deinit(&m);
+}
+
+static void *require_all(void *s)
+{
+	return tm_snapshot_require(s, TM_SECTIONS_ALL);
+}
+
+static void several_threads_may_require_the_traces(void **state)
+{
+	struct made m = make_long(600000, 4, 4);
+	struct tm_snapshot *s;
+	pthread_t threads[4];
+	ok(tm_snapshot_parse_pickle(m.p, m.n, "x", NULL, &s));
+	for (size_t i = 0; i < COUNT(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, require_all, s), 0);
+	for (size_t i = 0; i < COUNT(threads); i++) {
+		void *err;
+		pthread_join(threads[i], &err);
+		ok(err);
+	}
+	for (size_t i = 0; i < m.nblocks; i++)
+		if (s->traces[i].size != m.sizes[i])
+			fail_msg("block %zu", i);
+	tm_snapshot_unref(s);
+	made_deinit(&m);
 }
 
 static void numbers_of_the_memo_come_once(void **state)
@@ -581,7 +853,7 @@ static void the_shape_follows_the_snapshots_python(void **state)
 		struct tm_snapshot *s = two_blocks(), *back;
 		s->about.python_minor = cases[i].minor;
 		ok(tm_snapshot_dump(s, path, true, TM_PICKLE_AUTO, NULL));
-		ok(tm_snapshot_load_pickle(path, NULL, &back));
+		ok(load(path, &back));
 		assert_int_equal(back->about.has_total_nframe, cases[i].four);
 		tm_snapshot_unref(back);
 		tm_snapshot_unref(s);
@@ -595,7 +867,7 @@ static void a_depth_that_is_not_known_is_that_of_the_frames(void **state)
 	struct tm_snapshot *back, *s;
 	ok(parse(old_dump, &s));
 	ok(tm_snapshot_dump(s, path, false, TM_PICKLE_4, NULL));
-	ok(tm_snapshot_load_pickle(path, NULL, &back));
+	ok(load(path, &back));
 	for (uint64_t i = 0; i < back->ntracebacks; i++)
 		assert_int_equal(back->tracebacks[i].total_nframe, back->tracebacks[i].nframe);
 	tm_snapshot_unref(back);
@@ -616,7 +888,7 @@ static void names_of_any_length_and_bytes_are_written(void **state)
 		snap_trace(&b, i, i, 0, TB(&b, 1, { names[i], i }));
 	struct tm_snapshot *s = snap_freeze(&b), *back;
 	ok(tm_snapshot_dump(s, path, false, TM_PICKLE_AUTO, NULL));
-	ok(tm_snapshot_load_pickle(path, NULL, &back));
+	ok(load(path, &back));
 	for (uint32_t i = 0; i < COUNT(names); i++)
 		name_is(back, frames_of(back, i)->filename, wanted[i]);
 	tm_snapshot_unref(back);
@@ -666,7 +938,7 @@ static void both_ways_can_be_interrupted(void **state)
 	ok(tm_snapshot_dump(s, path, false, TM_PICKLE_AUTO, NULL));
 	fails(tm_snapshot_load_pickle(path, &poll, &back), TM_ERR_INTERRUPTED, NULL);
 	assert_null(back);
-	ok(tm_snapshot_load_pickle(path, NULL, &back));
+	ok(load(path, &back));
 	assert_int_equal(back->ntraces, 300000);
 	for (unsigned i = 0; i < 300000; i++)
 		assert_int_equal(back->traces[i].size, i);
@@ -679,8 +951,8 @@ static void a_missing_file_is_an_error(void **state)
 {
 	struct tm_snapshot *s = NULL;
 	char *path = unit_path(*state, "none");
-	fails(tm_snapshot_load_pickle(path, NULL, &s), TM_ERR_OS, "No such file");
-	fails(tm_snapshot_load_pickle(*state, NULL, &s), TM_ERR_UNSUPPORTED, "not a file");
+	fails(load(path, &s), TM_ERR_OS, "No such file");
+	fails(load(*state, &s), TM_ERR_UNSUPPORTED, "not a file");
 	free(path);
 }
 
@@ -704,6 +976,13 @@ int main(void)
 		cmocka_unit_test(nothing_takes_the_square_of_the_file),
 		cmocka_unit_test(a_long_file_is_read_like_a_short_one),
 		cmocka_unit_test(a_long_file_is_refused_like_a_short_one),
+		cmocka_unit_test(blocks_in_a_filename_are_none),
+		cmocka_unit_test(a_block_within_a_block_is_none),
+		cmocka_unit_test(a_block_comes_twice_in_a_long_file),
+		cmocka_unit_test(the_last_block_comes_alone),
+		cmocka_unit_test(tracebacks_are_those_of_their_blocks),
+		IN_FOLDER(what_is_read_is_always_the_same),
+		cmocka_unit_test(several_threads_may_require_the_traces),
 		cmocka_unit_test(numbers_of_the_memo_come_once),
 		IN_FOLDER(the_bytes_are_those_that_load_knows),
 		IN_FOLDER(the_shape_follows_the_snapshots_python),

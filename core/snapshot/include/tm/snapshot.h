@@ -115,14 +115,17 @@ struct tm_snapshot {
 	size_t nnotes;
 	/* Where the arrays live when they are not the snapshot's own: called once, when the last reference goes. */
 	void (*release)(void *owner);
-	/* A file's sections are checked when they are first used; NULL: checked already. */
+	/* A file's sections are checked, a pickle's traces are written when they are first used; NULL: that is done. */
 	struct tm_error *(*verify)(void *owner, const struct tm_snapshot *s, unsigned sections);
 	void *owner;
 };
 
 struct tm_snapshot *tm_snapshot_ref(struct tm_snapshot *s);
 void tm_snapshot_unref(struct tm_snapshot *s); /* NULL is fine */
-/* To be called before arrays are read: a damaged file is found here, once. SECTIONS: enum tm_section. */
+/*
+ * To be called before arrays are read, by any thread: a damaged file is found here, and what was not needed so far is made, once.
+ * SECTIONS: enum tm_section.
+ */
 struct tm_error *tm_snapshot_require(const struct tm_snapshot *s, unsigned sections);
 
 /* Some blocks of a snapshot, in memory from malloc(). */

@@ -45,8 +45,8 @@ bool tm_pickle_is(const void *head, size_t len);
 /*
  * What Snapshot.dump() of CPython 3.6 to 3.15 wrote, read by a machine that knows just the opcodes and the two classes that
  * such a file holds. Executes nothing; memory in proportion to the file, at most. The snapshot has no addresses, its tracebacks
- * are told apart by content, and of its Python it knows only what the blocks' shape says. CORRUPT, UNSUPPORTED (a pickle of
- * something else), INTERRUPTED, OS.
+ * are told apart by content, of its Python it knows only what the blocks' shape says, and its traces are not there before they
+ * are required. CORRUPT, UNSUPPORTED (a pickle of something else), INTERRUPTED, OS.
  */
 struct tm_error *tm_snapshot_load_pickle(const char *path, const struct tm_poll *poll, struct tm_snapshot **ret);
 /* The same for bytes in memory; NAME is for messages and about.target. */
