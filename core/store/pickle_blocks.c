@@ -31,7 +31,7 @@ static inline const uint8_t *take_memo(const uint8_t *p, size_t number)
 	return *p == OP_BINPUT && p[1] == number ? p + 2 : NULL;
 }
 
-static inline const uint8_t *take_any(const uint8_t *p, bool four, size_t number, struct tm_block *b)
+static inline const uint8_t *take_any(const uint8_t *p, bool four, bool bare, size_t number, struct tm_block *b)
 {
 	uint32_t domain, memo, depth = 0;
 	if (four && *p++ != OP_MARK)
@@ -41,61 +41,66 @@ static inline const uint8_t *take_any(const uint8_t *p, bool four, size_t number
 	    depth > UINT16_MAX)
 		return NULL;
 	b->key = tm_block_key(memo, depth, domain);
-	return take_memo(p, number);
+	return bare ? p : take_memo(p, number);
 }
 
 /* Most of them: MARK, BININT1 domain, BININT1 size, LONG_BINGET traceback, BININT1 depth, TUPLE, MEMOIZE. */
-static inline const uint8_t *take_usual(const uint8_t *p, struct tm_block *b)
+static inline const uint8_t *take_usual(const uint8_t *p, bool bare, struct tm_block *b)
 {
 	const uint64_t head = OP_MARK | OP_BININT1 << 8 | (uint64_t)OP_BININT1 << 24 | (uint64_t)OP_LONG_BINGET << 40;
 	const uint64_t tail = (uint64_t)OP_BININT1 << 32 | (uint64_t)OP_TUPLE << 48 | (uint64_t)OP_MEMOIZE << 56;
 	uint64_t h = tm_load64(p, false), t = tm_load64(p + 6, false);
-	if (((h ^ head) & 0x0000ff00ff00ffff) | ((t ^ tail) & 0xffff00ff80000000))
+	if (((h ^ head) & 0x0000ff00ff00ffff) | ((t ^ tail) & (bare ? 0x00ff00ff80000000 : 0xffff00ff80000000)))
 		return NULL;
 	b->size = (uint8_t)(h >> 32);
 	b->key = tm_block_key(0, 0, 0) | (t & 0x0000ff007fffffff) | (h << 16 & 0x000000ff00000000);
-	return p + 14;
+	return p + 14 - bare;
 }
 
 /* The same with BINGET: some tracebacks have very many. */
-static inline const uint8_t *take_short(const uint8_t *p, struct tm_block *b)
+static inline const uint8_t *take_short(const uint8_t *p, bool bare, struct tm_block *b)
 {
 	const uint64_t head = OP_MARK | OP_BININT1 << 8 | (uint64_t)OP_BININT1 << 24 | (uint64_t)OP_BINGET << 40 | (uint64_t)OP_BININT1 << 56;
 	const uint32_t tail = OP_TUPLE << 8 | OP_MEMOIZE << 16;
 	uint64_t h = tm_load64(p, false);
 	uint32_t t = tm_load32(p + 8, false);
-	if (((h ^ head) & 0xff00ff00ff00ffff) | ((t ^ tail) & 0x00ffff00))
+	if (((h ^ head) & 0xff00ff00ff00ffff) | ((t ^ tail) & (bare ? 0x0000ff00 : 0x00ffff00)))
 		return NULL;
 	b->size = (uint8_t)(h >> 32);
 	b->key = tm_block_key((uint8_t)(h >> 48), (uint8_t)t, (uint8_t)(h >> 16));
-	return p + 11;
+	return p + 11 - bare;
 }
 
-static inline size_t take_all(const struct tm_block_form *f, bool four, const uint8_t *p, const uint8_t *limit, size_t number,
-	struct tm_block *blocks, size_t most, const uint8_t **ret_end)
+static inline size_t take_all(const struct tm_block_form *f, bool four, bool bare, const uint8_t **at, const uint8_t *limit, size_t number,
+	struct tm_block *blocks, size_t most)
 {
 	const struct tm_block_form form = *f;
+	const uint8_t *p = *at;
 	size_t n = 0;
 	if (limit - p > form.end - p - LONGEST)
 		limit = form.end - p < LONGEST ? p : form.end - LONGEST + 1;
 	while (n < most && p < limit) {
-		const uint8_t *next = four ? take_usual(p, &blocks[n]) : NULL;
+		const uint8_t *next = four ? take_usual(p, bare, &blocks[n]) : NULL;
 		if (!next && four)
-			next = take_short(p, &blocks[n]);
-		if (!next && !(next = take_any(p, four, number + n, &blocks[n])))
+			next = take_short(p, bare, &blocks[n]);
+		if (!next && !(next = take_any(p, four, bare, number + n, &blocks[n])))
 			break;
 		blocks[n].hash = tm_block_hash(&form, blocks[n].key);
 		n++;
 		p = next;
 	}
-	*ret_end = p;
+	*at = p;
 	return n;
 }
 
 size_t tm_blocks_take(const struct tm_block_form *f, const uint8_t *p, const uint8_t *limit, size_t number, struct tm_block *blocks,
 	size_t n, const uint8_t **ret_end)
 {
-	return f->four ? take_all(f, true, p, limit, number, blocks, n, ret_end) : take_all(f, false, p, limit, number, blocks, n, ret_end);
+	*ret_end = p;
+	if (f->bare)
+		return take_all(f, f->four, true, ret_end, limit, number, blocks, n);
+	return f->four ? take_all(f, true, false, ret_end, limit, number, blocks, n)
+		       : take_all(f, false, false, ret_end, limit, number, blocks, n);
 }
 
 /* ---- what comes for the first time ---- */
@@ -136,7 +141,9 @@ const uint8_t *tm_block_take_new(const struct tm_block_form *f, const uint8_t *p
 	    !(p = take(p, number_bytes, &ret->size)) || !(p = take_frames(f->end, p, ret)) ||
 	    (f->four && !(p = take(p, number_bytes, &ret->depth))))
 		return NULL;
-	return p[0] == (f->four ? OP_TUPLE : OP_TUPLE3) && p[1] == OP_MEMOIZE ? p + 2 : NULL;
+	if (p[0] != (f->four ? OP_TUPLE : OP_TUPLE3))
+		return NULL;
+	return f->bare ? p + 1 : p[1] == OP_MEMOIZE ? p + 2 : NULL;
 }
 
 const uint8_t *tm_block_search(const struct tm_block_form *f, const uint8_t *p, const uint8_t *limit)

@@ -41,6 +41,7 @@ static inline uint32_t tm_block_domain(uint64_t key)
 /* How the blocks of one file are to be read. */
 struct tm_block_form {
 	bool four;	    /* fields; else three, without the depth of the stack */
+	bool bare;	    /* blocks are not memoized: files of our own, or optimized ones */
 	uint64_t secret[2]; /* of hashes; the second is odd */
 	const uint8_t *end; /* of the file */
 };
@@ -51,8 +52,8 @@ static inline uint32_t tm_block_hash(const struct tm_block_form *f, uint64_t key
 }
 
 /*
- * Takes up to N blocks that begin from P on and before LIMIT, each of which is memoized, from NUMBER on; returns how many, and
- * where they end. TM_BLOCK_NO_NUMBER: only those that are memoized without one.
+ * Takes up to N blocks that begin from P on and before LIMIT, each of which is memoized (unless bare), from NUMBER on; returns how
+ * many, and where they end. TM_BLOCK_NO_NUMBER: only those that are memoized without one.
  */
 #define TM_BLOCK_NO_NUMBER (SIZE_MAX / 2)
 size_t tm_blocks_take(const struct tm_block_form *f, const uint8_t *p, const uint8_t *limit, size_t number, struct tm_block *blocks,
@@ -74,8 +75,8 @@ struct tm_block_new {
 };
 
 /*
- * Takes the one that begins at P, in which everything is memoized in order: its frames, the traceback, the block; returns where it
- * ends. NULL: there is none.
+ * Takes the one that begins at P, in which everything is memoized in order: its frames, the traceback, the block (unless bare); returns
+ * where it ends. NULL: there is none.
  */
 const uint8_t *tm_block_take_new(const struct tm_block_form *f, const uint8_t *p, struct tm_block_new *ret);
 

@@ -296,6 +296,7 @@ static struct tm_error *make_trace(struct reader *r, const uint64_t *v, size_t n
 	if (__builtin_expect(!r->fields, 0)) {
 		r->fields = (unsigned)n;
 		r->form.four = n == 4;
+		r->form.bare = r->p < r->end && *r->p != OP_MEMOIZE && *r->p != OP_BINPUT && *r->p != OP_LONG_BINPUT;
 	}
 	bool good = number_of(r, v[0], &domain) && number_of(r, v[1], &size) && kind_of(v[2]) == KIND_FRAMES;
 	if (n == 4)
@@ -542,7 +543,7 @@ static struct tm_error *find_place(struct reader *r, struct tm_packed_source *so
 /* The next N blocks of SOURCE become part of the result. They end at END. */
 static struct tm_error *add_blocks(struct reader *r, unsigned source, size_t n, const uint8_t *end)
 {
-	if (!tm_memo_add_blocks(&r->memo, r->packed.n, n) || !tm_packed_add(&r->packed, source, n))
+	if ((!r->form.bare && !tm_memo_add_blocks(&r->memo, r->packed.n, n)) || !tm_packed_add(&r->packed, source, n))
 		return tm_error_nomem();
 	r->p = end;
 	return push_blocks(r, n);
@@ -644,7 +645,8 @@ static struct tm_error *take_new(struct reader *r)
 		return tm_error_nomem();
 	memo[nmemo++] = value(KIND_FRAMES, run);
 	struct tm_error *err = add_trace(r, run, new.depth, new.domain, new.size);
-	if (!err && (!tm_memo_add_values(&r->memo, memo, nmemo) || !tm_memo_add_blocks(&r->memo, r->packed.n - 1, 1)))
+	if (!err && (!tm_memo_add_values(&r->memo, memo, nmemo) ||
+			    (!r->form.bare && !tm_memo_add_blocks(&r->memo, r->packed.n - 1, 1))))
 		err = tm_error_nomem();
 	r->p = end;
 	return err ? err : push_blocks(r, 1);

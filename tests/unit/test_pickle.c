@@ -541,6 +541,8 @@ static void a_long_file_is_refused_like_a_short_one(void **state)
 
 struct tricks {
 	struct made m;
+	int fields;
+	bool bare; /* blocks are not memoized */
 	uint64_t count, size;
 };
 
@@ -551,12 +553,13 @@ static void put_text(struct made *m, const char *text)
 }
 
 /* N blocks of 7 bytes that have traceback 14, in a list of their own. */
-static void put_usual(struct tricks *t, int fields, unsigned n)
+static void put_usual(struct tricks *t, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (i % 1000 == 0)
 			put_text(&t->m, "e(");
-		put_text(&t->m, fields == 4 ? "(K%00K%07j%0e%00%00%00K%01t%94" : "K%00K%07j%0e%00%00%00%87%94");
+		put_text(&t->m, t->fields == 4 ? "(K%00K%07j%0e%00%00%00K%01t%94" : "K%00K%07j%0e%00%00%00%87%94");
+		t->m.n -= t->bare;
 	}
 	t->count += n;
 	t->size += n * 7u;
@@ -564,16 +567,18 @@ static void put_usual(struct tricks *t, int fields, unsigned n)
 
 enum { MANY_BLOCKS = 400000 };
 
-/* Numbers 17 to 246 of the memo are one traceback: what looks like a block would be one. */
-static struct tricks begin_tricks(int fields)
+/* Numbers 17 to 245 of the memo are one traceback, at least: what looks like a block would be one. */
+static struct tricks begin_tricks(int fields, bool bare)
 {
-	struct tricks t = { .m = { .p = malloc(16 << 20) }, .count = 2, .size = 101 };
-	put_text(&t.m, fields == 4 ? HEAD "(" BLOCK "(" : HEAD "(" OLD_BLOCK);
-	put_text(&t.m, "K%00K%01h%0cK%05%86%94%85");
+	struct tricks t = { .m = { .p = malloc(16 << 20) }, .fields = fields, .bare = bare, .count = 2, .size = 101 };
+	put_text(&t.m, fields == 4 ? HEAD "(" BLOCK : HEAD "(" OLD_BLOCK);
+	t.m.n -= bare;
+	put_text(&t.m, fields == 4 ? "(K%00K%01h%0cK%05%86%94%85" : "K%00K%01h%0cK%05%86%94%85");
 	for (unsigned i = 0; i < 230; i++)
 		put_text(&t.m, "%94");
 	put_text(&t.m, fields == 4 ? "K%01t%94" : "%87%94");
-	put_usual(&t, fields, MANY_BLOCKS);
+	t.m.n -= bare;
+	put_usual(&t, MANY_BLOCKS);
 	return t;
 }
 
@@ -595,48 +600,69 @@ static void end_tricks(struct tricks *t)
 	made_deinit(&t->m);
 }
 
-/* Valid UTF-8: what ends a block, without a depth, can be the two last bytes of a letter. */
+/* The last two bytes of a letter can be what ends a block without a depth, and nothing tells a bare block from text. */
 static void blocks_in_a_filename_are_none(void **state)
 {
-	struct tricks t = begin_tricks(3);
-	const char like_block[] = "K%00K%01h%e1%87%94"; /* number 225 of the memo */
-	uint32_t len = 8 * 1000;
-	put_text(&t.m, "K%00K%07X");
-	put_bytes(&t.m, &len, 4);
-	for (unsigned i = 0; i < 1000; i++)
-		put_text(&t.m, like_block);
-	put_text(&t.m, "%94K%01%86%94%85%94%87%94");
-	t.count++;
-	t.size += 7;
-	put_usual(&t, 3, 1500);
-	end_tricks(&t);
+	static const struct {
+		int fields;
+		bool bare;
+		const char *like_block;
+	} cases[] = { { 3, false, "K%00K%01h%e1%87%94" }, { 4, true, "(K%00K%01h%11K%01t" }, { 4, true, "(K%00K%01j%11%00%00%00K%01t" } };
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct tricks t = begin_tricks(cases[i].fields, cases[i].bare);
+		struct bytes like_block = pickle_of(cases[i].like_block);
+		uint32_t len = (uint32_t)like_block.n * 1000;
+		put_text(&t.m, t.fields == 4 ? "(K%00K%07X" : "K%00K%07X");
+		put_bytes(&t.m, &len, 4);
+		for (unsigned k = 0; k < 1000; k++)
+			put_bytes(&t.m, like_block.p, like_block.n);
+		put_text(&t.m, "%94K%01%86%94%85%94");
+		put_text(&t.m, t.fields == 4 ? "K%01t" : "%87");
+		t.count++;
+		t.size += 7;
+		put_usual(&t, 1500);
+		end_tricks(&t);
+	}
+}
+
+/* As we write them, and who runs pickletools.optimize(). Some blocks have a number in the memo all the same. */
+static void blocks_need_not_be_memoized(void **state)
+{
+	for (int fields = 3; fields <= 4; fields++) {
+		struct tricks t = begin_tricks(fields, true);
+		put_text(&t.m, "%94h%f6h%f6"); /* the first number that is free */
+		t.count += 2;
+		t.size += 14;
+		put_usual(&t, 1500);
+		end_tricks(&t);
+	}
 }
 
 /* From its third byte on it is (0, 75, number 104, 77). */
 static void a_block_within_a_block_is_none(void **state)
 {
-	struct tricks t = begin_tricks(4);
+	struct tricks t = begin_tricks(4, false);
 	put_text(&t.m, "(J(K%00KKhhKM%74%94t%94");
 	t.count++;
 	t.size += 'h';
-	put_usual(&t, 4, 1500);
+	put_usual(&t, 1500);
 	end_tricks(&t);
 }
 
 static void a_block_comes_twice_in_a_long_file(void **state)
 {
-	struct tricks t = begin_tricks(4);
+	struct tricks t = begin_tricks(4, false);
 	put_text(&t.m, "h%0fj%00%10%00%00"); /* 100 bytes, 7 bytes */
 	t.count += 2;
 	t.size += 107;
-	put_usual(&t, 4, 1500);
+	put_usual(&t, 1500);
 	end_tricks(&t);
 }
 
 /* pickle.py ends so when there are 1000n + 1. */
 static void the_last_block_comes_alone(void **state)
 {
-	struct tricks t = begin_tricks(4);
+	struct tricks t = begin_tricks(4, false);
 	put_text(&t.m, "e(K%00K%09j%0e%00%00%00K%01t%94a(");
 	t.count++;
 	t.size += 9;
@@ -977,6 +1003,7 @@ int main(void)
 		cmocka_unit_test(a_long_file_is_read_like_a_short_one),
 		cmocka_unit_test(a_long_file_is_refused_like_a_short_one),
 		cmocka_unit_test(blocks_in_a_filename_are_none),
+		cmocka_unit_test(blocks_need_not_be_memoized),
 		cmocka_unit_test(a_block_within_a_block_is_none),
 		cmocka_unit_test(a_block_comes_twice_in_a_long_file),
 		cmocka_unit_test(the_last_block_comes_alone),
