@@ -6,16 +6,18 @@ import os
 import lldb
 
 
-def context(debugger):
-    """What is selected now; inside a command LLDB would take what was selected when that began."""
+def context(debugger, step):
+    """What is selected now; inside a command LLDB would take what was selected when that began. LLDB 23's own commands crash without one."""
     target = debugger.GetSelectedTarget()
+    if not target and not step.startswith("tm "):
+        target = debugger.GetDummyTarget()
     frame = target.GetProcess().GetSelectedThread().GetSelectedFrame()
     return lldb.SBExecutionContext(frame) if frame else lldb.SBExecutionContext(target)
 
 
 def answer(debugger, step):
     result = lldb.SBCommandReturnObject()
-    debugger.GetCommandInterpreter().HandleCommand(step, context(debugger), result)
+    debugger.GetCommandInterpreter().HandleCommand(step, context(debugger, step), result)
     error = None if result.Succeeded() else result.GetError() or "no message"
     host, _ = lldb.tm.lldb[debugger.GetID()] if hasattr(lldb, "tm") else (None, None)
     return {"out": result.GetOutput() or "", "error": error, "status": getattr(host, "status", 0)}
