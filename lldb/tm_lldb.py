@@ -32,6 +32,7 @@ sys.path.append(os.path.dirname(os.path.realpath(__file__)))
 from tm_control import Hands  # which needs tm
 
 POST_MORTEM = "elf-core", "minidump"
+GONE = "no process and no core: the process does not answer LLDB any more (detached?)"
 ENDED = lldb.eStateInvalid, lldb.eStateUnloaded, lldb.eStateDetached, lldb.eStateExited
 
 
@@ -103,6 +104,14 @@ class Host(Hands):
             debug_dirs=list(self.debugger.GetInternalVariableValue("target.debug-file-search-paths", self.debugger.GetInstanceName())),
             files=[(module.GetUUIDString().replace("-", "").lower(), spec.fullpath) for module in target.module_iter()
                    for spec in (module.GetFileSpec(), module.GetSymbolFileSpec()) if module.GetUUIDString() and spec.fullpath])
+
+    def lost(self):
+        """LLDB 19 may let go of a process a moment after 'detach' has returned, in the midst of our reading."""
+        target, process = self.present()
+        try:
+            return process.IsValid() and (process.GetState() in ENDED or program_headers(target, process, 8) < 0)
+        except tm.Error:
+            return True
 
     def evaluate(self, expression):
         target, process = self.present()
@@ -303,13 +312,14 @@ def is_core_file(path):
 def program_headers(target, process, word):
     """AT_PHDR, out of the program's ELF header. A process that LLDB calls stopped for a moment after it let it go is told by it, too."""
     header = target.FindModule(target.GetExecutable()).GetObjectFileHeaderAddress().GetLoadAddress(target)
-    loaded = header != lldb.LLDB_INVALID_ADDRESS
-    data = process.ReadMemory(header, 4096, lldb.SBError()) if loaded else None  # more than LLDB keeps a copy of
-    if not (data if loaded else process.GetNumThreads()) and process.GetPluginName() not in POST_MORTEM:
-        raise tm.Error("no process and no core: the process does not answer LLDB any more (detached?)")
+    known = header != lldb.LLDB_INVALID_ADDRESS
+    somewhere = header if known else process.GetThreadAtIndex(0).GetFrameAtIndex(0).GetSP() & -4096
+    data = process.ReadMemory(somewhere, 4096, lldb.SBError())  # more than LLDB keeps a copy of
+    if not data and process.GetPluginName() not in POST_MORTEM:
+        raise tm.Error(GONE)
     at = 32 if word == 8 else 28
     order = "big" if target.GetByteOrder() == lldb.eByteOrderBig else "little"
-    return header + int.from_bytes(data[at:at + word], order) if data and len(data) >= at + word else 0
+    return header + int.from_bytes(data[at:at + word], order) if known and data and len(data) >= at + word else 0
 
 
 class Command:
@@ -417,7 +427,7 @@ def run(debugger, line, context, result):
         result.SetError("interrupted")
     except tm.Error as error:
         host.status = getattr(error, "status", 1)
-        result.SetError(str(error))
+        result.SetError(GONE if "in the memory at hand" in str(error) and host.lost() else str(error))
     except Exception as error:
         result.SetError("%s: %s" % (type(error).__name__, error))
     text, host.text, host.context, host.progress = "".join(host.text), [], None, None

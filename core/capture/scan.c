@@ -9,6 +9,7 @@
 enum {
 	REACH = 0x120,	/* the static variables of one object file lie this close together */
 	MOST_HITS = 4096,
+	MOST_TABLE = 256, /* bytes */
 };
 
 struct hit {
@@ -57,8 +58,18 @@ static bool shaped(struct tm_target *t, const struct tm_layout *l, const uint8_t
 	return true;
 }
 
+/* The table at ADDR, or NULL. COPY is for one that straddles two spans. */
+static const uint8_t *table_at(struct tm_memory *m, struct scan *s, uint64_t addr, size_t size, uint8_t copy[MOST_TABLE])
+{
+	const uint8_t *table = tm_memory_at(m, &s->hint, addr, size);
+	if (!table && size <= MOST_TABLE && tm_memory_read(m, addr, copy, size) == size)
+		return copy;
+	return table;
+}
+
 static struct tm_error *look(struct tm_finder *f, void *ctx, uint64_t addr, const uint8_t *p, size_t len)
 {
+	uint8_t copy[MOST_TABLE];
 	struct scan *s = ctx;
 	struct tm_target *t = f->target;
 	unsigned w = t->memory.word;
@@ -68,7 +79,7 @@ static struct tm_error *look(struct tm_finder *f, void *ctx, uint64_t addr, cons
 			continue;
 		for (int k = 0; k < 2; k++) {
 			const struct tm_layout *l = s->shapes[k];
-			const uint8_t *table = tm_memory_at(&t->memory, &s->hint, v, l->table.size);
+			const uint8_t *table = table_at(&t->memory, s, v, l->table.size, copy);
 			if (!table || !shaped(t, l, table))
 				continue;
 			if (s->hits.n < MOST_HITS && !tm_array_push(&s->hits, ((struct hit) { addr + off, v, k == 1 })))
