@@ -20,6 +20,7 @@
 
 enum {
 	PIECE = 4 << 20,       /* bytes per system call: larger ones keep a stopped target waiting and Ctrl-C deaf */
+	MAPS_PIECE = 64 << 10, /* bytes of its map per system call: stdio would take 1024, while the target waits */
 	ASLEEP_MS = 100,	/* a thread that is found in uninterruptible sleep after this counts as stopped */
 	STOP_TIMEOUT_MS = 1000,
 };
@@ -152,6 +153,7 @@ static struct tm_error *read_maps(struct tm_target *t)
 	FILE *f = proc_file(l->pid, "maps");
 	if (!f)
 		return errno == ENOENT ? tm_error_new(TM_ERR_NOTFOUND, "no process %d", l->pid) : no_permission(l->pid);
+	setvbuf(f, NULL, _IOFBF, MAPS_PIECE);
 	forget_regions(t);
 	uint64_t run_start = 0, run_end = 0;
 	struct tm_error *err = NULL;
@@ -490,6 +492,7 @@ static struct tm_error *open_process(int pid, const struct tm_target_ops *how, c
 	}
 	if (!err) {
 		t->memory.fill = fill;
+		t->memory.fill_is_shared = true; /* the system calls keep no state */
 		t->memory.ctx = l;
 		read_auxv(t);
 		err = read_maps(t);

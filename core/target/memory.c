@@ -1,5 +1,6 @@
 /* Spans of target memory in host memory. */
 #include "tm/memory.h"
+#include "tm/threads.h"
 #include <string.h>
 #include <sys/mman.h>
 
@@ -163,7 +164,7 @@ static void load(struct tm_memory *m, struct tm_span *s, uint64_t first, uint64_
 		size_t got = m->fill(m->ctx, s->start + off, (uint8_t *)s->host + off, (size_t)want);
 		if (got > want)
 			got = (size_t)want;
-		m->filled += got;
+		__atomic_fetch_add(&m->filled, got, __ATOMIC_RELAXED);
 		uint64_t pages = got == want ? n : got >> TM_PAGE_SHIFT;
 		for (uint64_t i = 0; i < pages; i++)
 			set(s->loaded, first + i);
@@ -298,37 +299,91 @@ bool tm_memory_u32(struct tm_memory *m, uint64_t addr, uint32_t *ret)
 	return true;
 }
 
+/* ---- refreshing ---- */
+
+/* Whole words of a span's bitmaps, so that whoever takes a piece is the only one to change them. */
+enum { PIECE_WORDS = 4, PIECE_PAGES = PIECE_WORDS * 64 };
+
+struct piece {
+	struct tm_span *span;
+	uint64_t first; /* page */
+};
+
+struct refresh {
+	struct tm_memory *m;
+	TM_ARRAY(struct piece) pieces;
+	size_t next; /* the first that nobody has taken */
+};
+
+struct refresher {
+	struct refresh *all;
+	struct tm_poll poll;
+};
+
+static uint64_t pages_of(const struct tm_span *s)
+{
+	return (s->size + TM_PAGE - 1) >> TM_PAGE_SHIFT;
+}
+
+static void refresh_piece(struct tm_memory *m, struct piece p)
+{
+	struct tm_span *s = p.span;
+	uint64_t end = p.first + PIECE_PAGES < pages_of(s) ? p.first + PIECE_PAGES : pages_of(s);
+	for (uint64_t a = p.first; a < end; a++) {
+		uint64_t n = 0;
+		for (; a + n < end && bit(s->loaded, a + n); n++)
+			s->loaded[(a + n) / 64] &= ~(1ull << (a + n) % 64);
+		for (uint64_t i = a; i < a + n; i++) /* behind a page that is gone, on with the next */
+			if (!bit(s->loaded, i))
+				load(m, s, i, a + n - 1);
+		a += n;
+	}
+}
+
+static struct tm_error *refresh_some(void *ctx)
+{
+	struct refresher *r = ctx;
+	struct refresh *all = r->all;
+	struct tm_error *err = NULL;
+	for (size_t i; !err && (i = __atomic_fetch_add(&all->next, 1, __ATOMIC_RELAXED)) < all->pieces.n;) {
+		refresh_piece(all->m, all->pieces.items[i]);
+		err = tm_poll(&r->poll, "copying", i, all->pieces.n);
+	}
+	return err;
+}
+
+static bool add_pieces(struct refresh *r, struct tm_span *s)
+{
+	for (uint64_t a = 0; a < pages_of(s); a += PIECE_PAGES) {
+		bool any = false;
+		for (uint64_t w = a / 64; w < (a + PIECE_PAGES) / 64 && w * 64 < pages_of(s); w++)
+			any |= s->loaded[w] != 0;
+		if (any && !tm_array_push(&r->pieces, ((struct piece) { s, a })))
+			return false;
+	}
+	return true;
+}
+
 struct tm_error *tm_memory_refresh(struct tm_memory *m, const struct tm_poll *poll)
 {
-	enum { RUN = 4 << 20 >> TM_PAGE_SHIFT };
-	for (size_t k = 0; k < m->nspans; k++) {
-		struct tm_span *s = &m->spans[k];
-		if (!s->loaded || !s->host)
-			continue;
-		uint64_t pages = (s->size + TM_PAGE - 1) >> TM_PAGE_SHIFT;
-		for (uint64_t a = 0; a < pages;) {
-			if (!s->loaded[a / 64]) {
-				a = (a / 64 + 1) * 64;
-				continue;
-			}
-			if (!bit(s->loaded, a)) {
-				a++;
-				continue;
-			}
-			uint64_t n = 0;
-			while (a + n < pages && n < RUN && bit(s->loaded, a + n)) {
-				s->loaded[(a + n) / 64] &= ~(1ull << (a + n) % 64);
-				n++;
-			}
-			for (uint64_t i = a; i < a + n; i++) /* page by page where one is gone */
-				load(m, s, i, a + n - 1);
-			a += n;
-			struct tm_error *err = tm_poll(poll, "copying", m->filled, 0);
-			if (err)
-				return err;
-		}
+	enum { WORTH_A_THREAD = 4 }; /* pieces */
+	struct refresh all = { .m = m };
+	bool ok = true;
+	for (size_t k = 0; k < m->nspans; k++)
+		if (m->spans[k].loaded && m->spans[k].host)
+			ok = ok && add_pieces(&all, &m->spans[k]);
+	size_t n = m->fill_is_shared ? tm_threads_count() : 1;
+	if (n > all.pieces.n / WORTH_A_THREAD)
+		n = all.pieces.n / WORTH_A_THREAD ? all.pieces.n / WORTH_A_THREAD : 1;
+	struct refresher refreshers[TM_MOST_THREADS];
+	struct tm_job jobs[TM_MOST_THREADS];
+	for (size_t i = 0; i < n; i++) {
+		refreshers[i] = (struct refresher) { &all, poll ? *poll : (struct tm_poll) { 0 } };
+		jobs[i] = (struct tm_job) { .work = refresh_some, .ctx = &refreshers[i], .poll = &refreshers[i].poll };
 	}
-	return NULL;
+	struct tm_error *err = ok ? tm_threads_run(jobs, n) : tm_error_nomem();
+	tm_array_free(&all.pieces);
+	return err;
 }
 
 void tm_memory_forget(struct tm_memory *m)
@@ -337,7 +392,7 @@ void tm_memory_forget(struct tm_memory *m)
 		struct tm_span *s = &m->spans[k];
 		if (!s->loaded)
 			continue;
-		size_t words = (size_t)((s->size + TM_PAGE - 1) / TM_PAGE + 63) / 64;
+		size_t words = (size_t)(pages_of(s) + 63) / 64;
 		memset(s->loaded, 0, words * 8);
 		memset(s->refused, 0, words * 8);
 		if (s->mapped)

@@ -477,6 +477,59 @@ static void refreshing_can_be_interrupted(void **state)
 	free(s);
 }
 
+/* A source without end: what a page holds is its number and the year; in later years some pages are gone. */
+static size_t fill_years(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	const unsigned *year = ctx;
+	size_t done = 0;
+	for (; done < len; done += TM_PAGE) {
+		uint64_t page = (addr + done) / TM_PAGE;
+		if (*year && page % 37 == 5)
+			break;
+		memset((uint8_t *)buf + done, 0, TM_PAGE);
+		memcpy((uint8_t *)buf + done, &(uint64_t) { page << 8 | *year }, 8);
+	}
+	return done < len ? done : len;
+}
+
+static void threads_share_a_refresh(void **state)
+{
+	enum { MANY = 20000 };
+	struct tm_memory m;
+	unsigned year = 0;
+	uint64_t seed = 3, touched = 0, reread = 0;
+	static bool here[2][MANY];
+	tm_memory_init(&m, 8, false);
+	m.fill = fill_years;
+	m.fill_is_shared = true;
+	m.ctx = &year;
+	m.read_ahead = TM_PAGE;
+	for (unsigned k = 0; k < 2; k++) { /* the second one begins in the midst of a word of bits, and is sparse */
+		ok(tm_memory_add_lazy(&m, BASE + k * (MANY + 77ull) * TM_PAGE, MANY * TM_PAGE));
+		for (unsigned i = 0; i < MANY; i++) {
+			here[k][i] = unit_random(&seed) % (k ? 50 : 2) == 0;
+			uint64_t v;
+			if (here[k][i])
+				assert_true(tm_memory_word(&m, BASE + (k * (MANY + 77ull) + i) * TM_PAGE, &v));
+			touched += here[k][i];
+		}
+	}
+	assert_int_equal(m.filled, touched * TM_PAGE);
+	year = 1;
+	ok(tm_memory_refresh(&m, NULL));
+	m.frozen = true;
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned i = 0; i < MANY; i++) {
+			uint64_t addr = BASE + (k * (MANY + 77ull) + i) * TM_PAGE, v = 0;
+			bool there = here[k][i] && addr / TM_PAGE % 37 != 5;
+			assert_int_equal(tm_memory_word(&m, addr, &v), there);
+			assert_int_equal(v, there ? addr / TM_PAGE << 8 | 1 : 0);
+			reread += there;
+		}
+	assert_int_equal(m.filled, (touched + reread) * TM_PAGE); /* no page more than were here */
+	tm_memory_deinit(&m);
+}
+
 static void random_reads_on_demand_equal_the_source(void **state)
 {
 	uint64_t seed = 17;
@@ -556,6 +609,7 @@ int main(void)
 		cmocka_unit_test(refreshing_reads_again_what_is_here_and_drops_what_is_gone),
 		cmocka_unit_test(forgetting_asks_for_everything_again),
 		cmocka_unit_test(refreshing_can_be_interrupted),
+		cmocka_unit_test(threads_share_a_refresh),
 		cmocka_unit_test(random_reads_on_demand_equal_the_source),
 		cmocka_unit_test(regions_are_sorted_and_found),
 	};

@@ -32,6 +32,7 @@ struct tm_memory {
 	 */
 	size_t (*fill)(void *ctx, uint64_t addr, void *buf, size_t len);
 	void *ctx;
+	bool fill_is_shared;   /* several threads may call it at once */
 	bool open_ended;       /* the source cannot list what it has: a span is made wherever a read goes */
 	bool frozen;	       /* do not ask the source: a page that is not here is noted in wanted */
 	size_t read_ahead;     /* bytes asked for at once, a power of two ≥ TM_PAGE */
@@ -45,7 +46,7 @@ void tm_memory_deinit(struct tm_memory *m);
 struct tm_error *tm_memory_add(struct tm_memory *m, uint64_t start, uint64_t size, const void *host);
 /* To be filled on demand. */
 struct tm_error *tm_memory_add_lazy(struct tm_memory *m, uint64_t start, uint64_t size);
-/* Reads again every page that is here; pages that are gone now are dropped. */
+/* Reads again every page that is here; pages that are gone now are dropped. Several threads share it where FILL_IS_SHARED. */
 struct tm_error *tm_memory_refresh(struct tm_memory *m, const struct tm_poll *poll);
 /* Drops every page that the source gave. */
 void tm_memory_forget(struct tm_memory *m);
