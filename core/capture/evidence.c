@@ -6,7 +6,7 @@
  * told beside the result.
  */
 #include "gather.h"
-#include "tracebacks.h"
+#include "listed.h"
 #include "tm/bytes.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,10 +29,7 @@ struct judge {
 	struct tm_gather sums;
 	struct tm_tracebacks read;
 	struct tm_map ids;		  /* of the tracebacks that blocks refer to */
-	TM_ARRAY(uint64_t) addrs;	  /* of tracebacks: those by id, then those that only the table lists */
-	TM_ARRAY(uint32_t) filed;	  /* beside them: the hash in the table's entry, folded; 0: not listed */
-	size_t nreferred;
-	size_t not_null; /* entries of the table of tracebacks with a value, which none has */
+	struct tm_listed listed;
 	TM_ARRAY(struct tm_table_facts) tables;
 	uint64_t expected; /* traces counted by the tables, all tables */
 	struct tm_tally_of_walk traces, others; /* what the walks met: tables of traces; the rest */
@@ -44,7 +41,6 @@ struct judge {
 	uint64_t own_memory, memory;
 	uint64_t unloaded_domains;
 	bool domain_keys; /* ≤ 3.8: the keys of traces carry their domain */
-	uint32_t listed; /* referenced tracebacks that the table of tracebacks lists */
 };
 
 /* ---- traces ---- */
@@ -57,9 +53,9 @@ static bool traceback_id(void *ctx, uint64_t addr, uint32_t *ret)
 	if (!known)
 		return false;
 	if (!known->id) {
-		if (j->addrs.n >= UINT32_MAX - 1 || !tm_array_push(&j->addrs, addr))
+		if (j->listed.addrs.n >= UINT32_MAX - 1 || !tm_array_push(&j->listed.addrs, addr))
 			return false;
-		*known = (struct tm_known) { addr, (uint32_t)j->addrs.n };
+		*known = (struct tm_known) { addr, (uint32_t)j->listed.addrs.n };
 		j->ids.n++;
 	}
 	*ret = known->id - 1;
@@ -69,7 +65,7 @@ static bool traceback_id(void *ctx, uint64_t addr, uint32_t *ret)
 /* The sums become the tallies that the snapshot keeps. */
 static struct tm_error *settle(struct judge *j)
 {
-	if (!tm_array_reserve(&j->b.tallies, j->sums.used) || !tm_array_reserve(&j->addrs, j->sums.used) ||
+	if (!tm_array_reserve(&j->b.tallies, j->sums.used) || !tm_array_reserve(&j->listed.addrs, j->sums.used) ||
 	    (!j->sums.id && !tm_map_reserve(&j->ids, j->sums.used)))
 		return tm_error_nomem();
 	for (size_t i = 0; i < j->sums.nslots; i++) {
@@ -90,48 +86,30 @@ static struct tm_error *settle(struct judge *j)
 
 /* ---- tracebacks ---- */
 
-/* What the table of tracebacks lists, whether a block refers to it or not. */
-static struct tm_error *list_tracebacks(void *ctx, const struct tm_entry *e, size_t n)
-{
-	struct judge *j = ctx;
-	for (size_t i = 0; i < n; i++)
-		tm_map_prefetch(&j->ids, e[i].key);
-	if (!tm_array_reserve(&j->addrs, n) || !tm_array_reserve(&j->filed, n))
-		return tm_error_nomem();
-	for (size_t i = 0; i < n; i++) {
-		struct tm_known *k = tm_map_find(&j->ids, e[i].key);
-		if (!k)
-			return tm_error_nomem();
-		if (e[i].value) { /* the value is always NULL */
-			j->others.bad++;
-			j->others.bad_at = e[i].key;
-			if (++j->not_null > 256)
-				return tm_error_new(TM_ERR_CORRUPT, "a table of something else than tracebacks");
-		}
-		if (k->id) {
-			j->filed.items[k->id - 1] = tm_fold(e[i].hash);
-			j->listed++;
-			continue;
-		}
-		j->addrs.items[j->addrs.n++] = e[i].key;
-		j->filed.items[j->filed.n++] = tm_fold(e[i].hash);
-	}
-	return NULL;
-}
+static bool add_facts(struct judge *j, const char *name, uint32_t domain, const struct tm_table *t, uint64_t nread, bool counted);
 
-static struct tm_error *walk_keys(struct judge *j, const char *name, uint64_t addr, tm_entries_fn *fn);
+/* What the table of tracebacks lists, whether a block refers to it or not. */
+static struct tm_error *list_tracebacks(struct judge *j, uint64_t addr)
+{
+	struct tm_table table;
+	struct tm_tally_of_walk tally = { 0 };
+	struct tm_error *err = tm_table_load(&j->walk, addr, &table);
+	if (!err)
+		err = tm_list_tracebacks(&j->listed, &j->ids, &j->walk, &table, j->read.lean, &tally);
+	if (err)
+		return tm_error_prefix(err, "the table of tracebacks");
+	tally.bad += j->listed.nvalues;
+	tally.bad_at = j->listed.nvalues ? j->listed.value_at : tally.bad_at;
+	tm_tally_of_walk_add(&j->others, &tally);
+	return add_facts(j, "tracebacks", 0, &table, tally.walked, true) ? NULL : tm_error_nomem();
+}
 
 static struct tm_error *take_tracebacks(struct judge *j, const struct tm_state *s)
 {
 	const struct tm_layout *l = j->c->layout;
 	uint64_t empty = j->c->empty;
-	j->nreferred = j->addrs.n;
-	if (!tm_array_reserve(&j->filed, j->nreferred))
-		return tm_error_nomem();
-	if (j->nreferred)
-		memset(j->filed.items, 0, j->nreferred * sizeof *j->filed.items);
-	j->filed.n = j->nreferred;
-	struct tm_error *err = walk_keys(j, "tracebacks", s->tracebacks, list_tracebacks);
+	const struct tm_listed *listed = &j->listed;
+	struct tm_error *err = list_tracebacks(j, s->tracebacks);
 	if (err)
 		return err;
 	free(j->ids.slots); /* nothing is looked up any more */
@@ -140,7 +118,7 @@ static struct tm_error *take_tracebacks(struct judge *j, const struct tm_state *
 	if (empty && l->filename_kind == TM_FILENAME_BYTES &&
 	    (!l->runtime.empty_is_pointer || tm_memory_word(&j->f->target->memory, empty, &empty)))
 		tm_memory_word(&j->f->target->memory, empty + l->traceback.frames + l->frame.filename, &j->read.unknown_name);
-	err = tm_tracebacks_read(&j->read, j->addrs.items, j->filed.items, j->addrs.n, j->nreferred);
+	err = tm_tracebacks_read(&j->read, listed->addrs.items, listed->filed.items, listed->addrs.n, listed->nreferred);
 	j->others.bad_hash += j->read.misfiled;
 	j->others.bad_at = j->read.misfiled ? j->read.misfiled_at : j->others.bad_at;
 	for (size_t i = 0; !err && i < j->read.filenames.n; i++) {
@@ -241,7 +219,7 @@ static struct tm_error *walk_domains(struct judge *j, uint64_t addr)
 	struct tm_error *err = tm_table_load(&j->walk, addr, &table);
 	if (err)
 		return tm_error_prefix(err, "the table of domains");
-	err = tm_walk_entries(&j->walk, &table, collect, &domains, &tally);
+	err = tm_walk_entries(&j->walk, &table, NULL, collect, &domains, &tally);
 	for (size_t i = 0; !err && i < domains.n; i++) {
 		const struct tm_entry *e = &domains.items[i];
 		if (e->key > UINT32_MAX || e->hash != e->key) {
@@ -275,7 +253,7 @@ static struct tm_error *walk_keys(struct judge *j, const char *name, uint64_t ad
 	struct tm_error *err = tm_table_load(&j->walk, addr, &table);
 	if (err)
 		return tm_error_prefix(err, "the table of %s", name);
-	err = tm_walk_entries(&j->walk, &table, fn, j, &tally);
+	err = tm_walk_entries(&j->walk, &table, NULL, fn, j, &tally);
 	if (err)
 		return err;
 	tm_tally_of_walk_add(&j->others, &tally);
@@ -360,15 +338,16 @@ static struct tm_error *walk_all(struct judge *j, const struct tm_state *s)
 /* How many tracebacks that blocks refer to are not in the table of tracebacks; the empty one never is. */
 static uint64_t unlisted(struct judge *j)
 {
-	uint64_t n = j->nreferred - j->listed, at = j->c->empty;
+	const struct tm_listed *l = &j->listed;
+	uint64_t n = l->nreferred - l->nfound, at = j->c->empty;
 	if (!n)
 		return 0;
 	if (at && j->c->layout->runtime.empty_is_pointer && j->c->layout->root == TM_ROOT_RUNTIME && !get_word(j, j->c->empty, &at))
 		at = 0;
-	for (size_t i = 0; i < j->nreferred; i++) {
+	for (size_t i = 0; i < l->nreferred; i++) {
 		const struct tm_traceback *tb = &j->read.tracebacks.items[i];
 		bool looks_empty = tb->nframe == 1 && j->read.frames.items[tb->first].lineno == 0;
-		if (at ? j->addrs.items[i] == at : looks_empty)
+		if (at ? l->addrs.items[i] == at : looks_empty)
 			return n - 1;
 	}
 	return n;
@@ -640,8 +619,7 @@ struct tm_error *tm_judge(struct tm_finder *f, const struct tm_candidate *c, boo
 	tm_gather_deinit(&j.sums);
 	tm_tracebacks_deinit(&j.read);
 	free(j.ids.slots);
-	tm_array_free(&j.addrs);
-	tm_array_free(&j.filed);
+	tm_listed_deinit(&j.listed);
 	tm_array_free(&j.tables);
 	if (err)
 		tm_judgement_deinit(ret);

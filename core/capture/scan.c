@@ -243,7 +243,7 @@ static enum content content(struct tm_finder *f, const struct tm_layout *l, uint
 	struct tm_error *err = tm_table_load(&w, addr, &table);
 	bool loaded = !err;
 	if (loaded && table.nentries)
-		err = tm_walk_entries(&w, &table, sample, &s, &tally);
+		err = tm_walk_entries(&w, &table, NULL, sample, &s, &tally);
 	tm_error_free(err);
 	tm_walk_deinit(&w);
 	return !loaded ? OTHER

@@ -293,10 +293,10 @@ static struct tm_error *dispatch(struct tm_walk *w, const struct tm_table *table
 	return run(&r, (struct shape) { l->word, big, pointers, traces != NULL }, traces, entries, ctx);
 }
 
-struct tm_error *tm_walk_entries(struct tm_walk *w, const struct tm_table *table, tm_entries_fn *fn, void *ctx,
+struct tm_error *tm_walk_entries(struct tm_walk *w, const struct tm_table *table, uint64_t *next, tm_entries_fn *fn, void *ctx,
 	struct tm_tally_of_walk *tally)
 {
-	return dispatch(w, table, NULL, 0, NULL, fn, ctx, tally);
+	return dispatch(w, table, next, 0, NULL, fn, ctx, tally);
 }
 
 struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint64_t *next, uint32_t domain,

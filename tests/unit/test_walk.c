@@ -98,7 +98,7 @@ static struct tm_tally_of_walk walk_entries(struct world *v, uint64_t addr)
 	struct tm_tally_of_walk tally = { 0 };
 	memset(&got, 0, sizeof got);
 	ok(tm_table_load(&v->w, addr, &table));
-	ok(tm_walk_entries(&v->w, &table, take_entries, &got, &tally));
+	ok(tm_walk_entries(&v->w, &table, NULL, take_entries, &got, &tally));
 	return tally;
 }
 
@@ -952,7 +952,7 @@ static void random_damage_never_crashes_or_hangs(void **state)
 				assert_true(tally.endless);
 			assert_true(got.n <= tally.walked);
 			tm_error_free(err);
-			err = tm_walk_entries(&v.w, &loaded, take_entries, &got, &tally);
+			err = tm_walk_entries(&v.w, &loaded, NULL, take_entries, &got, &tally);
 		}
 		tm_error_free(err);
 		struct tm_raw_traceback raw;

@@ -70,13 +70,13 @@ struct tm_traces_visitor {
 /* About as many cache misses as a core keeps under way at once; larger batches measured slower. */
 enum { TM_BATCH = 32 };
 
-struct tm_error *tm_walk_entries(struct tm_walk *w, const struct tm_table *table, tm_entries_fn *fn, void *ctx,
-	struct tm_tally_of_walk *tally);
 /*
- * A table of traces; DOMAIN where the keys do not carry it. Entry hashes are checked against the keys. Where the memory has no
- * source to ask, several threads may walk one table, each with a tm_walk of its own: they take pieces of it in turns, by way of
- * NEXT, which starts at 0 and is the same for all. NULL: one walk takes it all.
+ * Where the memory has no source to ask, several threads may walk one table, each with a tm_walk of its own: they take pieces of it
+ * in turns, by way of NEXT, which starts at 0 and is the same for all. NULL: one walk takes it all.
  */
+struct tm_error *tm_walk_entries(struct tm_walk *w, const struct tm_table *table, uint64_t *next, tm_entries_fn *fn, void *ctx,
+	struct tm_tally_of_walk *tally);
+/* A table of traces; DOMAIN where the keys do not carry it. Entry hashes are checked against the keys. */
 struct tm_error *tm_walk_traces(struct tm_walk *w, const struct tm_table *table, uint64_t *next, uint32_t domain,
 	const struct tm_traces_visitor *visitor, struct tm_tally_of_walk *tally);
 
