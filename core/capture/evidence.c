@@ -65,12 +65,15 @@ static bool traceback_id(void *ctx, uint64_t addr, uint32_t *ret)
 /* The sums become the tallies that the snapshot keeps. */
 static struct tm_error *settle(struct judge *j)
 {
+	enum { AHEAD = 32 }; /* slots between a prefetch and its use */
 	if (!tm_array_reserve(&j->b.tallies, j->sums.used) || !tm_array_reserve(&j->listed.addrs, j->sums.used) ||
 	    (!j->sums.id && !tm_map_reserve(&j->ids, j->sums.used)))
 		return tm_error_nomem();
 	for (size_t i = 0; i < j->sums.nslots; i++) {
 		const struct tm_slot *s = &j->sums.slots[i];
 		uint32_t id;
+		if (i + AHEAD < j->sums.nslots && s[AHEAD].count)
+			tm_map_prefetch(&j->ids, s[AHEAD].traceback);
 		if (!s->count)
 			continue;
 		if (!traceback_id(j, s->traceback, &id))

@@ -9,6 +9,7 @@
 enum {
 	LARGE_PAGE = 2 << 20,
 	PARALLEL = 200000, /* entries from which on threads pay */
+	AHEAD = 32, /* slots between a prefetch and its use */
 };
 
 void tm_gather_deinit(struct tm_gather *g)
@@ -136,6 +137,8 @@ static bool add_up(struct tm_gather *g, const struct tm_gather *part)
 {
 	for (size_t i = 0; i < part->nslots; i++) {
 		const struct tm_slot *from = &part->slots[i];
+		if (i + AHEAD < part->nslots && from[AHEAD].count)
+			__builtin_prefetch(&g->slots[slot_of(g, from[AHEAD].traceback, from[AHEAD].domain)]);
 		if (!from->count)
 			continue;
 		struct tm_slot *s = probe(g, from->traceback, from->domain);
