@@ -8,6 +8,7 @@
 #include "gather.h"
 #include "listed.h"
 #include "tm/bytes.h"
+#include "tm/cleanup.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,6 @@ struct judge {
 	struct tm_builder b;
 	struct tm_gather sums;
 	struct tm_tracebacks read;
-	struct tm_map ids;		  /* of the tracebacks that blocks refer to */
 	struct tm_listed listed;
 	TM_ARRAY(struct tm_table_facts) tables;
 	uint64_t expected; /* traces counted by the tables, all tables */
@@ -45,45 +45,50 @@ struct judge {
 
 /* ---- traces ---- */
 
-/* The snapshot's number for the traceback at ADDR. */
-static bool traceback_id(void *ctx, uint64_t addr, uint32_t *ret)
+/* The sums of one traceback and domain, of several threads, in the order of addresses: there tracebacks get their numbers. */
+static void add_tally(struct judge *j, const struct tm_mark *m, const struct tm_slot *s)
 {
-	struct judge *j = ctx;
-	struct tm_known *known = tm_map_find(&j->ids, addr);
-	if (!known)
-		return false;
-	if (!known->id) {
-		if (j->listed.addrs.n >= UINT32_MAX - 1 || !tm_array_push(&j->listed.addrs, addr))
-			return false;
-		*known = (struct tm_known) { addr, (uint32_t)j->listed.addrs.n };
-		j->ids.n++;
-	}
-	*ret = known->id - 1;
-	return true;
+	size_t n = j->b.tallies.n, ntracebacks = j->listed.addrs.n;
+	bool seen = ntracebacks && j->listed.addrs.items[ntracebacks - 1] == m->addr;
+	if (!seen)
+		j->listed.addrs.items[j->listed.addrs.n++] = m->addr;
+	if (!seen || j->b.tallies.items[n - 1].domain != s->domain)
+		j->b.tallies.items[j->b.tallies.n++] =
+			(struct tm_tally) { .traceback = (uint32_t)j->listed.addrs.n - 1, .domain = s->domain };
+	struct tm_tally *t = &j->b.tallies.items[j->b.tallies.n - 1];
+	t->count += s->count;
+	t->size_high += s->size_high + __builtin_add_overflow(t->size_low, s->size_low, &t->size_low);
 }
 
 /* The sums become the tallies that the snapshot keeps. */
 static struct tm_error *settle(struct judge *j)
 {
-	enum { AHEAD = 32 }; /* slots between a prefetch and its use */
-	if (!tm_array_reserve(&j->b.tallies, j->sums.used) || !tm_array_reserve(&j->listed.addrs, j->sums.used) ||
-	    (!j->sums.id && !tm_map_reserve(&j->ids, j->sums.used)))
-		return tm_error_nomem();
-	for (size_t i = 0; i < j->sums.nslots; i++) {
-		const struct tm_slot *s = &j->sums.slots[i];
-		uint32_t id;
-		if (i + AHEAD < j->sums.nslots && s[AHEAD].count)
-			tm_map_prefetch(&j->ids, s[AHEAD].traceback);
-		if (!s->count)
-			continue;
-		if (!traceback_id(j, s->traceback, &id))
-			return tm_error_nomem();
-		j->b.tallies.items[j->b.tallies.n++] = (struct tm_tally) { .traceback = id, .domain = s->domain, .count = s->count,
-			.size_low = s->size_low, .size_high = s->size_high };
+	enum { AHEAD = 32 }; /* marks between a prefetch and its use */
+	struct tm_gather *g = &j->sums;
+	struct tm_merge merge = { 0 };
+	size_t used = 0, which;
+	struct tm_error *err = tm_gather_order(g, &j->walk.poll);
+	if (err)
+		return err;
+	for (size_t i = 0; i < TM_MOST_THREADS; i++) {
+		merge.marks[i] = &g->sums[i].order;
+		merge.n = g->sums[i].used ? i + 1 : merge.n;
+		used += g->sums[i].used;
 	}
-	free(j->sums.slots);
-	j->sums.slots = NULL;
-	j->sums.nslots = 0;
+	tm_autofree uint32_t *ids = malloc((used + 1) * sizeof *ids); /* of slots, in the order in which these were made */
+	if (!ids || !tm_array_reserve(&j->b.tallies, used) || !tm_array_reserve(&j->listed.addrs, used))
+		return tm_error_nomem();
+	for (const struct tm_mark *m; (m = tm_merge_next(&merge, &which));) {
+		const struct tm_slot *slots = g->sums[which].slots;
+		if (merge.at[which] + AHEAD < merge.marks[which]->n)
+			__builtin_prefetch(&slots[m[AHEAD].tag]);
+		add_tally(j, m, &slots[m->tag]);
+		if (g->singly)
+			ids[slots[m->tag].number] = (uint32_t)j->listed.addrs.n - 1;
+	}
+	for (size_t i = 0; i < g->traces.n; i++)
+		g->traces.items[i].traceback = ids[g->traces.items[i].traceback];
+	tm_gather_free_sums(g);
 	return NULL;
 }
 
@@ -98,7 +103,7 @@ static struct tm_error *list_tracebacks(struct judge *j, uint64_t addr)
 	struct tm_tally_of_walk tally = { 0 };
 	struct tm_error *err = tm_table_load(&j->walk, addr, &table);
 	if (!err)
-		err = tm_list_tracebacks(&j->listed, &j->ids, &j->walk, &table, j->read.lean, &tally);
+		err = tm_list_tracebacks(&j->listed, &j->walk, &table, &tally);
 	if (err)
 		return tm_error_prefix(err, "the table of tracebacks");
 	tally.bad += j->listed.nvalues;
@@ -115,8 +120,6 @@ static struct tm_error *take_tracebacks(struct judge *j, const struct tm_state *
 	struct tm_error *err = list_tracebacks(j, s->tracebacks);
 	if (err)
 		return err;
-	free(j->ids.slots); /* nothing is looked up any more */
-	j->ids = (struct tm_map) { 0 };
 	j->read.limit = s->has_config ? (uint32_t)s->max_nframe : 0;
 	if (empty && l->filename_kind == TM_FILENAME_BYTES &&
 	    (!l->runtime.empty_is_pointer || tm_memory_word(&j->f->target->memory, empty, &empty)))
@@ -613,15 +616,13 @@ struct tm_error *tm_judge(struct tm_finder *f, const struct tm_candidate *c, boo
 	tm_tracebacks_init(&j.read, f->target, c->layout);
 	if (want_traces) {
 		j.read.lean = true;
-		j.sums.id = traceback_id;
-		j.sums.ctx = &j;
+		j.sums.singly = true;
 	}
 	struct tm_error *err = judge(&j, ret);
 	tm_walk_deinit(&j.walk);
 	tm_builder_deinit(&j.b);
 	tm_gather_deinit(&j.sums);
 	tm_tracebacks_deinit(&j.read);
-	free(j.ids.slots);
 	tm_listed_deinit(&j.listed);
 	tm_array_free(&j.tables);
 	if (err)

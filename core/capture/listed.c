@@ -1,5 +1,6 @@
-/* The table of tracebacks, read in pieces: each entry is looked up among the tracebacks that blocks refer to. */
+/* The table of tracebacks, read in pieces and compared, in the order of addresses, with what blocks refer to. */
 #include "listed.h"
+#include "marks.h"
 #include <string.h>
 
 enum {
@@ -14,10 +15,8 @@ void tm_listed_deinit(struct tm_listed *l)
 }
 
 struct part {
-	struct tm_listed *referred; /* shared, but each traceback is in the table once */
-	struct tm_listed *others;   /* those that nobody refers to: of its own where there are several parts */
-	struct tm_listed own;
-	struct tm_map *ids;
+	struct tm_marks marks; /* traceback, folded hash */
+	uint64_t nvalues, value_at;
 	struct tm_walk walk;
 	const struct tm_table *table;
 	uint64_t *next;
@@ -27,25 +26,15 @@ struct part {
 static struct tm_error *take(void *ctx, const struct tm_entry *e, size_t n)
 {
 	struct part *p = ctx;
-	struct tm_listed *l = p->others;
-	for (size_t i = 0; i < n; i++)
-		tm_map_prefetch(p->ids, e[i].key);
-	if (!tm_array_reserve(&l->addrs, n) || !tm_array_reserve(&l->filed, n))
+	if (!tm_array_reserve(&p->marks, n))
 		return tm_error_nomem();
 	for (size_t i = 0; i < n; i++) {
-		const struct tm_known *k = tm_map_find(p->ids, e[i].key); /* has room: it never grows here */
-		if (e[i].value) {
-			l->value_at = e[i].key;
-			if (++l->nvalues > HOPELESS)
-				return tm_error_new(TM_ERR_CORRUPT, "a table of something else than tracebacks");
-		}
-		if (k->id) {
-			__atomic_store_n(&p->referred->filed.items[k->id - 1], tm_fold(e[i].hash), __ATOMIC_RELAXED);
-			l->nfound++;
+		p->marks.items[p->marks.n++] = (struct tm_mark) { e[i].key, 0, tm_fold(e[i].hash) };
+		if (!e[i].value)
 			continue;
-		}
-		l->addrs.items[l->addrs.n++] = e[i].key;
-		l->filed.items[l->filed.n++] = tm_fold(e[i].hash);
+		p->value_at = e[i].key;
+		if (++p->nvalues > HOPELESS)
+			return tm_error_new(TM_ERR_CORRUPT, "a table of something else than tracebacks");
 	}
 	return NULL;
 }
@@ -53,54 +42,60 @@ static struct tm_error *take(void *ctx, const struct tm_entry *e, size_t n)
 static struct tm_error *work(void *ctx)
 {
 	struct part *p = ctx;
-	return tm_walk_entries(&p->walk, p->table, p->next, take, p, &p->tally);
+	struct tm_error *err = tm_walk_entries(&p->walk, p->table, p->next, take, p, &p->tally);
+	return err || tm_marks_sort(&p->marks) ? err : tm_error_nomem();
 }
 
-static bool append(struct tm_listed *l, const struct tm_listed *part)
+/* Both in order: what blocks refer to gets its hash, what they do not goes behind. */
+static bool compare(struct tm_listed *l, struct tm_merge *merge)
 {
-	if (!tm_array_reserve(&l->addrs, part->addrs.n) || !tm_array_reserve(&l->filed, part->addrs.n))
-		return false;
-	if (part->addrs.n) {
-		memcpy(l->addrs.items + l->addrs.n, part->addrs.items, part->addrs.n * sizeof *part->addrs.items);
-		memcpy(l->filed.items + l->filed.n, part->filed.items, part->addrs.n * sizeof *part->filed.items);
-	}
-	l->addrs.n += part->addrs.n;
-	l->filed.n += part->addrs.n;
-	l->nfound += part->nfound;
-	l->nvalues += part->nvalues;
-	l->value_at = part->nvalues ? part->value_at : l->value_at;
-	return true;
-}
-
-struct tm_error *tm_list_tracebacks(struct tm_listed *l, struct tm_map *ids, struct tm_walk *w, const struct tm_table *table, bool lean,
-	struct tm_tally_of_walk *tally)
-{
-	size_t n = lean || table->nentries < PARALLEL ? 1 : tm_threads_for(w->target);
-	struct part *parts = calloc(n, sizeof *parts);
-	struct tm_job jobs[TM_MOST_THREADS];
-	uint64_t next = 0;
+	size_t k = 0, which;
 	l->nreferred = l->addrs.n;
-	if (!parts || !tm_array_reserve(&l->filed, l->nreferred) || !tm_map_reserve(ids, 1)) {
-		free(parts);
-		return tm_error_nomem();
-	}
+	if (!tm_array_reserve(&l->filed, l->nreferred))
+		return false;
 	if (l->nreferred)
 		memset(l->filed.items, 0, l->nreferred * sizeof *l->filed.items);
 	l->filed.n = l->nreferred;
+	for (const struct tm_mark *m; (m = tm_merge_next(merge, &which));) {
+		while (k < l->nreferred && l->addrs.items[k] < m->addr)
+			k++;
+		if (k < l->nreferred && l->addrs.items[k] == m->addr) {
+			l->nfound += !l->filed.items[k];
+			l->filed.items[k] = m->tag;
+		} else if (!tm_array_push(&l->addrs, m->addr) || !tm_array_push(&l->filed, m->tag)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+struct tm_error *tm_list_tracebacks(struct tm_listed *l, struct tm_walk *w, const struct tm_table *table, struct tm_tally_of_walk *tally)
+{
+	size_t n = table->nentries < PARALLEL ? 1 : tm_threads_for(w->target);
+	struct part *parts = calloc(n, sizeof *parts);
+	struct tm_job jobs[TM_MOST_THREADS];
+	struct tm_merge merge = { .n = n };
+	uint64_t next = 0;
+	if (!parts)
+		return tm_error_nomem();
 	for (size_t i = 0; i < n; i++) {
 		struct part *p = &parts[i];
-		*p = (struct part) { .referred = l, .others = n > 1 ? &p->own : l, .ids = ids, .table = table, .next = &next };
+		*p = (struct part) { .table = table, .next = &next };
 		tm_walk_init(&p->walk, w->target, w->layout);
 		p->walk.poll = w->poll;
 		jobs[i] = (struct tm_job) { .work = work, .ctx = p, .poll = &p->walk.poll };
+		merge.marks[i] = &p->marks;
 	}
 	struct tm_error *err = tm_threads_run(jobs, n);
+	if (!err && !compare(l, &merge))
+		err = tm_error_nomem();
 	for (size_t i = 0; i < n; i++) {
-		if (!err && !append(l, &parts[i].own))
-			err = tm_error_nomem();
-		tm_tally_of_walk_add(tally, &parts[i].tally);
-		tm_walk_deinit(&parts[i].walk);
-		tm_listed_deinit(&parts[i].own);
+		struct part *p = &parts[i];
+		l->nvalues += p->nvalues;
+		l->value_at = p->nvalues ? p->value_at : l->value_at;
+		tm_tally_of_walk_add(tally, &p->tally);
+		tm_walk_deinit(&p->walk);
+		tm_array_free(&p->marks);
 	}
 	free(parts);
 	tally->endless |= tally->walked > table->nentries + 2;

@@ -16,7 +16,7 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 29;
 }
 
-bool tm_map_reserve(struct tm_map *m, size_t n)
+static bool reserve(struct tm_map *m, size_t n)
 {
 	struct tm_map bigger = { .n = m->n, .nslots = m->nslots ? m->nslots : 1024 };
 	while ((m->n + n) * 4 > bigger.nslots * 3)
@@ -41,18 +41,12 @@ bool tm_map_reserve(struct tm_map *m, size_t n)
 
 struct tm_known *tm_map_find(struct tm_map *m, uint64_t addr)
 {
-	if ((m->n + 1) * 4 > m->nslots * 3 && !tm_map_reserve(m, m->n + 1))
+	if ((m->n + 1) * 4 > m->nslots * 3 && !reserve(m, 1))
 		return NULL;
 	size_t k = mix(addr) & (m->nslots - 1);
 	while (m->slots[k].id && m->slots[k].addr != addr)
 		k = (k + 1) & (m->nslots - 1);
 	return &m->slots[k];
-}
-
-void tm_map_prefetch(const struct tm_map *m, uint64_t addr)
-{
-	if (m->nslots)
-		__builtin_prefetch(&m->slots[mix(addr) & (m->nslots - 1)]);
 }
 
 void tm_tracebacks_init(struct tm_tracebacks *t, struct tm_target *target, const struct tm_layout *layout)

@@ -15,9 +15,6 @@ struct tm_map {
 
 /* The place of ADDR, free (id 0) when it is not there: to add it, fill the place in and count n up. NULL: out of memory. */
 struct tm_known *tm_map_find(struct tm_map *m, uint64_t addr);
-/* Room for N more without growing; false when memory is short. */
-bool tm_map_reserve(struct tm_map *m, size_t n);
-void tm_map_prefetch(const struct tm_map *m, uint64_t addr);
 
 /* A filename of the target. */
 struct tm_filename_seen {

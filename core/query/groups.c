@@ -13,11 +13,18 @@ static uint64_t hash_frames(const struct tm_groups *g, const struct tm_frame *f,
 	return h;
 }
 
-static bool same_frames(const struct tm_groups *g, const struct tm_statistic *r, const struct tm_frame *f, uint32_t n)
+static uint64_t first_of(const struct tm_groups *g, const struct tm_frame *f, uint32_t n)
 {
-	if (r->nframe != n)
+	return n ? (uint64_t)g->ranks[f->filename] << 32 | f->lineno : 0;
+}
+
+/* All rows' frames lie far apart in memory: where the first one differs nothing else is looked at. */
+static bool same_frames(const struct tm_groups *g, uint64_t row, const struct tm_frame *f, uint32_t n)
+{
+	const struct tm_statistic *r = &g->rows[row];
+	if (g->firsts[row] != first_of(g, f, n) || r->nframe != n)
 		return false;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 1; i < n; i++)
 		if (g->ranks[r->frames[i].filename] != g->ranks[f[i].filename] || r->frames[i].lineno != f[i].lineno)
 			return false;
 	return true;
@@ -48,7 +55,7 @@ static struct tm_statistic *row_for(struct tm_groups *g, const struct tm_frame *
 		return NULL;
 	size_t k = (size_t)hash_frames(g, f, n) & (g->nslots - 1);
 	for (; g->slots[k]; k = (k + 1) & (g->nslots - 1))
-		if (same_frames(g, &g->rows[g->slots[k] - 1], f, n))
+		if (same_frames(g, g->slots[k] - 1, f, n))
 			return &g->rows[g->slots[k] - 1];
 	if (g->n >= UINT32_MAX - 1)
 		return NULL;
@@ -58,9 +65,14 @@ static struct tm_statistic *row_for(struct tm_groups *g, const struct tm_frame *
 		if (!rows)
 			return NULL;
 		g->rows = rows;
+		uint64_t *firsts = realloc(g->firsts, (size_t)cap * sizeof *firsts);
+		if (!firsts)
+			return NULL;
+		g->firsts = firsts;
 		g->cap = cap;
 	}
 	g->slots[k] = (uint32_t)g->n + 1;
+	g->firsts[g->n] = first_of(g, f, n);
 	g->rows[g->n] = (struct tm_statistic) { .frames = f, .nframe = n };
 	return &g->rows[g->n++];
 }
@@ -127,5 +139,6 @@ void tm_groups_deinit(struct tm_groups *g)
 	free(g->ranks);
 	free(g->keys);
 	free(g->rows);
+	free(g->firsts);
 	free(g->slots);
 }

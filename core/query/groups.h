@@ -10,6 +10,7 @@ struct tm_groups {
 	uint32_t *ranks;       /* of names; equal names are one */
 	struct tm_frame *keys; /* by filename: the frame {name, 0} stands for all lines of it */
 	struct tm_statistic *rows; /* in no order; frames are S's or KEYS */
+	uint64_t *firsts;	   /* beside them, at hand: rank of name and line of each row's newest frame */
 	uint64_t n, cap;
 	uint32_t *slots; /* row + 1 */
 	size_t nslots;
