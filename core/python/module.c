@@ -91,24 +91,45 @@ static struct tm_snapshot *capture(struct tm_module_state *st, bool traces, void
 	return NULL;
 }
 
-/* This process's own answer. */
-static PyObject *own(const char *module_name, const char *function, PyObject *args)
+static const char *const own_names[TM_NOWN] = { [TM_OWN_START] = "start", [TM_OWN_STOP] = "stop", [TM_OWN_CLEAR] = "clear_traces",
+	[TM_OWN_RESET_PEAK] = "reset_peak", [TM_OWN_IS_TRACING] = "is_tracing", [TM_OWN_LIMIT] = "get_traceback_limit",
+	[TM_OWN_TRACED] = "get_traced_memory", [TM_OWN_MEMORY] = "get_tracemalloc_memory", [TM_OWN_TRACES] = "_get_traces",
+	[TM_OWN_OBJECT] = "_get_object_traceback" };
+
+/*
+ * Looked up once: a name that is made to ask for a function would be traced itself, and tracemalloc may be tm by now. reset_peak is of
+ * 3.9 and later.
+ */
+static int find_own(struct tm_module_state *st)
 {
-	PyObject *module = PyImport_ImportModule(module_name), *f = module ? PyObject_GetAttrString(module, function) : NULL;
-	PyObject *result = f ? PyObject_CallObject(f, args) : NULL;
-	Py_XDECREF(f);
+	PyObject *module = PyImport_ImportModule("_tracemalloc");
+	for (int i = 0; module && i < TM_NOWN; i++) {
+		st->own[i] = PyObject_GetAttrString(module, own_names[i]);
+		if (!st->own[i] && !PyErr_ExceptionMatches(PyExc_AttributeError))
+			Py_CLEAR(module);
+		else if (!st->own[i])
+			PyErr_Clear();
+	}
 	Py_XDECREF(module);
-	return result;
+	return module ? 0 : -1;
+}
+
+/* This process's own answer. */
+static PyObject *own(PyObject *module, enum tm_own function, PyObject *args)
+{
+	PyObject *f = state(module)->own[function];
+	return f ? PyObject_CallObject(f, args)
+		 : PyErr_Format(PyExc_AttributeError, "module 'tracemalloc' has no attribute '%s'", own_names[function]);
 }
 
 /* Recording is the interpreter's own, or of a target outside by live control: COMMAND is tm's row. */
-static PyObject *record(PyObject *module, const char *function, const char *command, PyObject *args)
+static PyObject *record(PyObject *module, enum tm_own function, const char *command, PyObject *args)
 {
 	char number[24];
 	const char *words[] = { command, number };
 	long nframe = 1;
 	if (!state(module)->host)
-		return own("tracemalloc", function, args);
+		return own(module, function, args);
 	if (args && !PyArg_ParseTuple(args, "|l:start", &nframe))
 		return NULL;
 	snprintf(number, sizeof number, "%ld", nframe);
@@ -117,28 +138,28 @@ static PyObject *record(PyObject *module, const char *function, const char *comm
 
 static PyObject *start(PyObject *module, PyObject *args)
 {
-	return record(module, "start", "start", args);
+	return record(module, TM_OWN_START, "start", args);
 }
 
 static PyObject *stop(PyObject *module, PyObject *unused)
 {
-	return record(module, "stop", "stop", NULL);
+	return record(module, TM_OWN_STOP, "stop", NULL);
 }
 
 static PyObject *clear_traces(PyObject *module, PyObject *unused)
 {
-	return record(module, "clear_traces", "clear-traces", NULL);
+	return record(module, TM_OWN_CLEAR, "clear-traces", NULL);
 }
 
 static PyObject *reset_peak(PyObject *module, PyObject *unused)
 {
-	return record(module, "reset_peak", "reset-peak", NULL);
+	return record(module, TM_OWN_RESET_PEAK, "reset-peak", NULL);
 }
 
 static PyObject *is_tracing(PyObject *module, PyObject *unused)
 {
 	if (!state(module)->host)
-		return own("tracemalloc", "is_tracing", NULL);
+		return own(module, TM_OWN_IS_TRACING, NULL);
 	struct tm_snapshot *s = capture(state(module), false, NULL, NULL);
 	PyObject *result = s ? PyBool_FromLong(s->about.tracing) : NULL;
 	tm_snapshot_unref(s);
@@ -153,7 +174,7 @@ static PyObject *unknown(const char *what)
 static PyObject *get_traceback_limit(PyObject *module, PyObject *unused)
 {
 	if (!state(module)->host)
-		return own("tracemalloc", "get_traceback_limit", NULL);
+		return own(module, TM_OWN_LIMIT, NULL);
 	struct tm_snapshot *s = capture(state(module), false, NULL, NULL);
 	PyObject *result = !s ? NULL : s->about.has_limit ? PyLong_FromUnsignedLong(s->about.limit) : unknown("the traceback limit");
 	tm_snapshot_unref(s);
@@ -163,7 +184,7 @@ static PyObject *get_traceback_limit(PyObject *module, PyObject *unused)
 static PyObject *get_traced_memory(PyObject *module, PyObject *unused)
 {
 	if (!state(module)->host)
-		return own("tracemalloc", "get_traced_memory", NULL);
+		return own(module, TM_OWN_TRACED, NULL);
 	struct tm_snapshot *s = capture(state(module), false, NULL, NULL);
 	PyObject *result = NULL;
 	if (s && !s->about.tracing)
@@ -179,7 +200,7 @@ static PyObject *get_traced_memory(PyObject *module, PyObject *unused)
 static PyObject *get_tracemalloc_memory(PyObject *module, PyObject *unused)
 {
 	if (!state(module)->host)
-		return own("tracemalloc", "get_tracemalloc_memory", NULL);
+		return own(module, TM_OWN_MEMORY, NULL);
 	struct tm_snapshot *s = capture(state(module), false, NULL, NULL);
 	PyObject *result = !s ? NULL
 		: s->about.has_memory ? PyLong_FromUnsignedLongLong(s->about.memory)
@@ -284,7 +305,7 @@ static PyObject *get_traces(PyObject *module, PyObject *unused)
 {
 	struct tm_module_state *st = state(module);
 	if (!st->host)
-		return own("_tracemalloc", "_get_traces", NULL);
+		return own(module, TM_OWN_TRACES, NULL);
 	struct tm_snapshot *s = capture(st, true, NULL, NULL);
 	if (s && !s->about.tracing) {
 		tm_snapshot_unref(s);
@@ -306,7 +327,7 @@ static PyObject *get_object_traceback(PyObject *module, PyObject *object)
 {
 	struct tm_module_state *st = state(module);
 	if (!st->host) {
-		PyObject *args = PyTuple_Pack(1, object), *frames = args ? own("_tracemalloc", "_get_object_traceback", args) : NULL;
+		PyObject *args = PyTuple_Pack(1, object), *frames = args ? own(module, TM_OWN_OBJECT, args) : NULL;
 		Py_XDECREF(args);
 		return !frames || frames == Py_None ? frames : tm_traceback_make(st, frames, NULL);
 	}
@@ -437,6 +458,8 @@ static int module_exec(PyObject *module)
 		failed = PyObject_SetAttrString(module, "Error", st->error);
 	if (!failed)
 		failed = PyModule_AddStringConstant(module, "__version__", TM_VERSION);
+	if (!failed)
+		failed = find_own(st);
 	for (int i = 0; !failed && i < TM_NPARTS; i++)
 		failed = (st->parts[i] = PyObject_GetAttrString(module, parts[i])) ? 0 : -1;
 	return failed ? -1 : tm_types_add(module, st);
@@ -452,6 +475,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 		Py_VISIT(st->host);
 		for (int i = 0; i < TM_NPARTS; i++)
 			Py_VISIT(st->parts[i]);
+		for (int i = 0; i < TM_NOWN; i++)
+			Py_VISIT(st->own[i]);
 	}
 	return 0;
 }
@@ -466,6 +491,8 @@ static int module_clear(PyObject *module)
 		Py_CLEAR(st->host);
 		for (int i = 0; i < TM_NPARTS; i++)
 			Py_CLEAR(st->parts[i]);
+		for (int i = 0; i < TM_NOWN; i++)
+			Py_CLEAR(st->own[i]);
 	}
 	return 0;
 }

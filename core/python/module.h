@@ -30,10 +30,26 @@ enum tm_type {
 
 enum { TM_PART_IS_TRACING, TM_PART_GET_TRACES, TM_PART_GET_LIMIT, TM_NPARTS };
 
+/* What is the interpreter's own. */
+enum tm_own {
+	TM_OWN_START,
+	TM_OWN_STOP,
+	TM_OWN_CLEAR,
+	TM_OWN_RESET_PEAK,
+	TM_OWN_IS_TRACING,
+	TM_OWN_LIMIT,
+	TM_OWN_TRACED,
+	TM_OWN_MEMORY,
+	TM_OWN_TRACES,
+	TM_OWN_OBJECT,
+	TM_NOWN
+};
+
 struct tm_module_state {
 	PyObject *types[TM_NTYPES];
 	PyObject *error; /* tm.Error */
 	PyObject *host;	 /* whom the functions mean; NULL: this very process */
+	PyObject *own[TM_NOWN]; /* _tracemalloc's functions; NULL: this version has none such */
 	PyObject *parts[TM_NPARTS]; /* what take_snapshot() is made of, as it was: tests put others in their places */
 };
 

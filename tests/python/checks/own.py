@@ -35,6 +35,22 @@ def check_it_is_what_tracemalloc_says():
     raises(RuntimeError, tm.take_snapshot, says="the tracemalloc module must be tracing memory allocations to take a snapshot")
 
 
+def check_asking_leaves_no_traces():
+    tm.start()
+    keep = [bytes(i) for i in range(100)]
+    tm.clear_traces()
+    assert tm.get_traced_memory() == (0, 0) and len(keep) == 100
+    tm.stop()
+
+
+def check_it_may_stand_for_tracemalloc():
+    with mock.patch.dict(sys.modules, tracemalloc=tm):
+        import tracemalloc as other
+        other.start(2)
+        assert other.is_tracing() and other.get_traceback_limit() == 2 and len(other.take_snapshot().traces) > 0
+        other.stop()
+
+
 def check_its_parts_can_be_replaced():
     with mock.patch.object(tm, "is_tracing", return_value=True), mock.patch.object(tm, "get_traceback_limit", return_value=5), \
             mock.patch.object(tm, "_get_traces", return_value=[(0, 5, (("a.py", 2),), 1)]):
