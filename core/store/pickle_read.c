@@ -345,6 +345,17 @@ static struct tm_error *append(struct reader *r, uint64_t *from)
 	return NULL;
 }
 
+/* Its owner's: a Snapshot may have been given attributes. Text and numbers are passed over. */
+static bool is_owner_s(const struct reader *r, uint64_t name, uint64_t v)
+{
+	static const char *const ours[] = { "traces", "_traces", "traceback_limit" };
+	uint64_t n;
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (string_is(r, name, ours[i]))
+			return false;
+	return kind_of(name) == KIND_STRING && (kind_of(v) == KIND_STRING || number_of(r, v, &n));
+}
+
 static struct tm_error *set_items(struct reader *r, uint64_t *from)
 {
 	if (!has(r, (size_t)(r->top - from) + 1) || kind_of(from[-1]) != KIND_DICT || (r->top - from) % 2)
@@ -359,7 +370,7 @@ static struct tm_error *set_items(struct reader *r, uint64_t *from)
 		} else if (string_is(r, v[0], "traceback_limit") && number_of(r, v[1], &n) && n <= UINT32_MAX) {
 			*has_it |= HAS_LIMIT;
 			r->traceback_limit = (uint32_t)n;
-		} else {
+		} else if (!is_owner_s(r, v[0], v[1])) {
 			return foreign(r, "an attribute that is not one of a snapshot's, or not of its kind");
 		}
 	}

@@ -155,6 +155,19 @@ static void one_block_comes_without_a_mark(void **state)
 	tm_snapshot_unref(s);
 }
 
+/* A Snapshot may have been given attributes before it was dumped. */
+static void attributes_of_its_owner_s_are_passed_over(void **state)
+{
+	struct tm_snapshot *s;
+	ok(parse(HEAD BLOCK "asb%8c%0ftraceback_limit%94K%02%8c%04note%94%8c%06before%94%8c%05countK%07ub.", &s));
+	assert_int_equal(s->ntraces, 1);
+	assert_int_equal(s->about.limit, 2);
+	tm_snapshot_unref(s);
+	refused(HEAD "sb%8c%04note]ub.", TM_ERR_UNSUPPORTED, "second list");
+	refused(HEAD "sb%8c%04note)ub.", TM_ERR_UNSUPPORTED, "an attribute that is");
+	refused(HEAD "sb%8c%0ftraceback_limit%8c%01xub.", TM_ERR_UNSUPPORTED, "an attribute that is");
+}
+
 static void a_block_that_comes_twice_counts_twice(void **state)
 {
 	struct tm_snapshot *s;
@@ -994,6 +1007,7 @@ int main(void)
 		cmocka_unit_test(dumps_of_both_shapes_are_read),
 		cmocka_unit_test(an_empty_list_of_blocks_tells_no_shape),
 		cmocka_unit_test(one_block_comes_without_a_mark),
+		cmocka_unit_test(attributes_of_its_owner_s_are_passed_over),
 		cmocka_unit_test(a_block_that_comes_twice_counts_twice),
 		cmocka_unit_test(equal_tracebacks_are_one_and_depths_tell_them_apart),
 		cmocka_unit_test(sums_have_128_bits),
