@@ -4,21 +4,26 @@ import contextlib
 import errno
 import os
 import re
+import struct
 import threading
 
 import gdb
 
 DEEPEST = 64  # frames of a stack
 MASK = (1 << 64) - 1
+ARGUMENTS = "rdi", "rsi", "rdx", "rcx", "r8", "r9"
+GENERAL = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs".split()
+WORDS = "<%dQ" % len(GENERAL)  # struct user_regs_struct of the kernel's
 with open("/proc/self/cmdline", "rb") as line:
     SPEAKS_MI = bool(re.search(rb"\0--?i(nterpreter)?[=\0]mi", line.read()))
 
 
 class Hands:
-    """Five methods of the host. On return the target stands still, and GDB's settings are the user's."""
+    """Six methods of the host. On return the target stands still, and GDB's settings are the user's."""
 
     def __init__(self, tm):
-        self.Error = tm.Error
+        self.tm, self.Error = tm, tm.Error
+        self.by_ourselves = None  # why calls are ours, not GDB's
 
     def write_memory(self, address, data):
         try:
@@ -30,20 +35,66 @@ class Hands:
         with self.selection():
             return [(lwp(thread), [frame.pc() for frame in stack(thread)]) for thread in gdb.selected_inferior().threads()]
 
+    def uncallable(self):
+        """GDB 13 writes none but the general registers where a processor's state is larger than it knows (AMX): its own calls end there
+        with the process half changed. Of a process that it traces itself we can."""
+        self.by_ourselves = None
+        with self.selection():
+            gdb.newest_frame().select()
+            try:
+                before = int(gdb.parse_and_eval("$fioff"))
+                gdb.execute("set $fioff = %d" % (before ^ 1))
+                gdb.execute("set $fioff = %d" % before)
+            except gdb.error as error:
+                self.by_ourselves = first_line(error)
+        connection = gdb.selected_inferior().connection
+        if self.by_ourselves and not (connection and connection.type == "native"):
+            return "the remote stub cannot write this processor's registers (%s); start the program with tm run" % self.by_ourselves
+        return None
+
     def call(self, tid, function, arguments, seconds):
-        words = ",".join("%dUL" % argument for argument in arguments)
-        types = ",".join("unsigned long" for _ in arguments) or "void"
         with self.selection(), Undisturbed() as run:
             self.thread(tid).switch()
             gdb.newest_frame().select()
             try:
-                return run(seconds, lambda: int(gdb.parse_and_eval("((unsigned long (*)(%s)) %d)(%s)" % (types, function, words))) & MASK)
+                return (self.our_call if self.by_ourselves else self.gdbs_call)(run, tid, function, arguments, seconds)
             except gdb.error as error:
                 raise self.Error("a call in the target did not come back%s: %s" % (" in time" if run.late else "", first_line(error))) from error
             finally:
                 if not run.ended:
                     self.thread(tid).switch()
                     end_system_call()
+
+    def gdbs_call(self, run, tid, function, arguments, seconds):
+        words = ",".join("%dUL" % argument for argument in arguments)
+        types = ",".join("unsigned long" for _ in arguments) or "void"
+        return run(seconds, lambda: int(gdb.parse_and_eval("((unsigned long (*)(%s)) %d)(%s)" % (types, function, words))) & MASK)
+
+    def our_call(self, run, tid, function, arguments, seconds):
+        """As GDB does it: the function returns to the program's entry, where a breakpoint waits."""
+        back = int(re.search(r"^9\s+AT_ENTRY\s.*\s(0x[0-9a-f]+)$", gdb.execute("info auxv", to_string=True), re.MULTILINE).group(1), 16)
+        before = self.tm._registers(tid)
+        general = dict(zip(GENERAL, struct.unpack_from(WORDS, before)))
+        sp = (general["rsp"] - 1024 & -16) - 8
+        general.update(zip(ARGUMENTS, arguments), rsp=sp, rip=function, rax=0, orig_rax=MASK, eflags=general["eflags"] & ~0x400)
+        stop = Here("*%d" % back, internal=True)
+        stop.silent, stop.here = True, lambda: lwp(gdb.selected_thread()) == tid and register("rsp") == sp + 8
+        try:
+            self.write_memory(sp, back.to_bytes(8, "little"))
+            self.set_registers(tid, struct.pack(WORDS, *general.values()) + before[struct.calcsize(WORDS):])
+            run(seconds, lambda: gdb.execute("continue", to_string=True))
+            if run.reached(self.Error) is None:
+                raise gdb.error("time is up")
+            return register("rax")
+        finally:
+            stop.delete()
+            if not run.ended:
+                self.set_registers(tid, before)
+
+    def set_registers(self, tid, registers):
+        """Behind GDB's back, which then reads them anew."""
+        self.tm._set_registers(tid, registers)
+        gdb.execute("maintenance flush register-cache", to_string=True)
 
     def run_to(self, address, argument, seconds):
         def here():
@@ -193,6 +244,11 @@ def end_system_call():
     rax = int(gdb.newest_frame().read_register("rax")) & MASK
     if rax == MASK + 1 - 516 and gdb.selected_inferior().read_memory(gdb.newest_frame().pc() - 2, 2).tobytes() == b"\x0f\x05":
         gdb.execute("set $rax = %d" % -errno.EINTR, to_string=True)
+
+
+def register(name):
+    """Of the newest frame."""
+    return int(gdb.newest_frame().read_register(name)) & MASK
 
 
 def redirect(fd):

@@ -1,4 +1,4 @@
-"""The five things that LLDB does for tm in a live process. Which of them, when and where is decided in the module tm."""
+"""The six things that LLDB does for tm in a live process. Which of them, when and where is decided in the module tm."""
 
 import contextlib
 import errno
@@ -27,6 +27,9 @@ class Hands:
     def threads(self):
         _, process = self.live()
         return [(thread.GetThreadID(), [frame.GetPC() for frame in frames(thread, MOST_FRAMES)]) for thread in process]
+
+    def uncallable(self):
+        return None
 
     def call(self, tid, function, arguments, seconds):
         target, process = self.live()

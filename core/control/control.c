@@ -196,7 +196,7 @@ static struct tm_error *one_try(struct tm_control *c, enum tm_way *way, bool *do
 	struct tm_error *err = tm_control_stacks(c);
 	if (err)
 		return err;
-	bool blocked = tm_control_blocked(c);
+	bool blocked = c->may_call && tm_control_blocked(c);
 	if (blocked && tm_control_gil(c)) {
 		*way = TM_WAY_BLOCKED;
 		*done = true;
@@ -213,7 +213,12 @@ static struct tm_error *one_try(struct tm_control *c, enum tm_way *way, bool *do
 static struct tm_error *by_hand(struct tm_control *c, enum tm_way *way)
 {
 	bool done = false;
-	struct tm_error *err = NULL;
+	struct tm_error *err = c->hands->uncallable(c->hands->ctx);
+	c->may_call = !err;
+	if (err && c->row->path == TM_NONE)
+		return tm_error_prefix(err, "%s", c->t->name);
+	tm_error_free(err);
+	err = NULL;
 	find_mmap(c);
 	if (!c->mmap)
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: its C library is not known (%s)", c->t->name, "no file of its build-id here");

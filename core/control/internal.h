@@ -16,6 +16,7 @@ struct tm_control {
 	const struct tm_about *about;
 	const struct tm_order *order;
 	const struct tm_hands *hands; /* NULL: the process is ours to stop */
+	bool may_call;
 	const struct tm_control_row *row;
 	struct tm_module *python;
 	uint64_t fn[TM_NFUNCTIONS];

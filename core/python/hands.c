@@ -1,10 +1,10 @@
-/* How a host lets its target run: its five methods, as the core calls them. */
+/* How a host lets its target run: its six methods, as the core calls them. */
 #include "module.h"
 #include <string.h>
 
 bool tm_host_has_hands(PyObject *host)
 {
-	static const char *const names[] = { "write_memory", "threads", "call", "run_to", "finish" };
+	static const char *const names[] = { "write_memory", "threads", "uncallable", "call", "run_to", "finish" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (!PyObject_HasAttrString(host, names[i]))
 			return false;
@@ -70,6 +70,19 @@ static struct tm_error *threads(void *ctx, struct tm_stacks *ret)
 	return leave(run);
 }
 
+static struct tm_error *uncallable(void *ctx)
+{
+	struct tm_run *run = of(ctx);
+	tm_run_enter(run);
+	PyObject *why = PyObject_CallMethod(run->host, "uncallable", NULL), *text = why && why != Py_None ? PyUnicode_AsUTF8String(why) : NULL;
+	struct tm_error *err = text ? tm_error_new(TM_ERR_UNSUPPORTED, "%s", PyBytes_AsString(text)) : NULL;
+	Py_XDECREF(text);
+	Py_XDECREF(why);
+	struct tm_error *raised = leave(run);
+	tm_error_free(raised ? err : NULL);
+	return raised ? raised : err;
+}
+
 static struct tm_error *call(void *ctx, int tid, uint64_t function, const uint64_t *args, unsigned nargs, double seconds, uint64_t *ret)
 {
 	struct tm_run *run = of(ctx);
@@ -111,5 +124,5 @@ static struct tm_error *finish(void *ctx, int tid, unsigned level, double second
 
 struct tm_hands tm_host_hands(struct tm_run **run)
 {
-	return (struct tm_hands) { .write = write_memory, .threads = threads, .call = call, .run_to = run_to, .finish = finish, .ctx = run };
+	return (struct tm_hands) { .write = write_memory, .threads = threads, .uncallable = uncallable, .call = call, .run_to = run_to, .finish = finish, .ctx = run };
 }

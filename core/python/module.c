@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "tm/capture.h"
 #include "tm/query.h"
+#include "tm/registers.h"
 #include <string.h>
 
 static struct tm_module_state *state(PyObject *module)
@@ -342,6 +343,40 @@ static PyObject *get_object_traceback(PyObject *module, PyObject *object)
 
 /* ---- for hosts ---- */
 
+/* _registers(tid): all registers of a thread that this process traces; _set_registers(tid, them). For GDB's hands. */
+static PyObject *registers(PyObject *module, PyObject *args)
+{
+	int tid;
+	struct tm_registers r;
+	if (!PyArg_ParseTuple(args, "i:_registers", &tid))
+		return NULL;
+	struct tm_error *err = tm_registers_get(tid, &r);
+	if (err) {
+		tm_raise(state(module), err);
+		return NULL;
+	}
+	PyObject *result = PyBytes_FromStringAndSize((const char *)r.bytes, (Py_ssize_t)r.n);
+	tm_registers_free(&r);
+	return result;
+}
+
+static PyObject *set_registers(PyObject *module, PyObject *args)
+{
+	int tid;
+	PyObject *bytes;
+	char *p;
+	Py_ssize_t n;
+	if (!PyArg_ParseTuple(args, "iO!:_set_registers", &tid, &PyBytes_Type, &bytes) || PyBytes_AsStringAndSize(bytes, &p, &n) < 0)
+		return NULL;
+	struct tm_error *err = tm_registers_set(tid, (const uint8_t *)p, (size_t)n);
+	if (err) {
+		tm_raise(state(module), err);
+		return NULL;
+	}
+	Py_INCREF(Py_None);
+	return Py_None;
+}
+
 static PyObject *bind(PyObject *module, PyObject *host)
 {
 	PyObject *before = state(module)->host;
@@ -438,6 +473,8 @@ static PyMethodDef methods[] = {
 		"open(path_or_pid) -> Snapshot\n\nOf a core, a snapshot file or (an int) a process, which is held for a moment. Raises OSError; tm.Error." },
 	{ "_get_traces", get_traces, METH_NOARGS, NULL },
 	{ "_format_size", format_size, METH_VARARGS, NULL },
+	{ "_registers", registers, METH_VARARGS, NULL },
+	{ "_set_registers", set_registers, METH_VARARGS, NULL },
 	{ "bind", bind, METH_O,
 		"bind(host)\n\nFrom now on the functions mean what host.target() returns. None: this process again. For debuggers' plugins." },
 	{ "commands", commands, METH_NOARGS, "commands() -> list of dict\n\nThe rows of tm's table of commands, with their options. For plugins." },

@@ -162,7 +162,7 @@ struct tm_snapshot *tm_own_snapshot(struct tm_module_state *st);
 
 /* ---- live control ---- */
 
-/* The host's five methods as the core calls them, with the GIL released; CTX is where the run stands. */
+/* The host's six methods as the core calls them, with the GIL released; CTX is where the run stands. */
 bool tm_host_has_hands(PyObject *host);
 struct tm_hands tm_host_hands(struct tm_run **run);
 

@@ -26,6 +26,8 @@ struct tm_hands {
 	struct tm_error *(*write)(void *ctx, uint64_t addr, const void *data, size_t len);
 	/* Appends every thread. */
 	struct tm_error *(*threads)(void *ctx, struct tm_stacks *ret);
+	/* Why nothing can be called in this target, as an error; NULL: it can. */
+	struct tm_error *(*uncallable)(void *ctx);
 	/*
 	 * Calls the function at FUNCTION on thread TID; other threads may run meanwhile. An error has put the registers back as they
 	 * were: a signal or a time-out came in between.
