@@ -104,7 +104,7 @@ struct tm_error *tm_error_nomem(void)
 
 struct tm_error *tm_error_prefix(struct tm_error *err, const char *fmt, ...)
 {
-	if (err == &out_of_memory)
+	if (err == &out_of_memory || err->code == TM_ERR_INTERRUPTED)
 		return err;
 	FORMAT(s);
 	char *joined;

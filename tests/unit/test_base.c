@@ -37,6 +37,15 @@ static void prefixes_grow_on_the_way_up(void **state)
 	tm_error_free(err);
 }
 
+static void an_interruption_is_nothing_s_fault(void **state)
+{
+	struct tm_error *err = tm_error_new(TM_ERR_INTERRUPTED, "interrupted");
+	err = tm_error_prefix(err, "the table of traces");
+	assert_string_equal(tm_error_message(err), "interrupted");
+	assert_int_equal(tm_error_code(err), TM_ERR_INTERRUPTED);
+	tm_error_free(err);
+}
+
 static void out_of_memory_is_one_error_that_needs_no_memory(void **state)
 {
 	struct tm_error *err = tm_error_nomem();
@@ -240,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_error_tells_code_message_and_address),
 		cmocka_unit_test(prefixes_grow_on_the_way_up),
+		cmocka_unit_test(an_interruption_is_nothing_s_fault),
 		cmocka_unit_test(out_of_memory_is_one_error_that_needs_no_memory),
 		cmocka_unit_test(exit_statuses_are_as_designed),
 		cmocka_unit_test(text_grows),

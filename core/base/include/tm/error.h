@@ -42,7 +42,8 @@ struct tm_error *tm_error_new(enum tm_errcode code, const char *fmt, ...)
 struct tm_error *tm_error_os(int errnum, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct tm_error *tm_error_fault(uint64_t addr, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct tm_error *tm_error_nomem(void);
-/* Puts "what: " before the message; consumes err and returns it. */
+/* Puts "what: " before the message; consumes err and returns it. An interruption and a lack of memory are
+ * nothing's fault: those stay as they are. */
 struct tm_error *tm_error_prefix(struct tm_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void tm_error_free(struct tm_error *err); /* NULL is fine */
