@@ -14,6 +14,7 @@ import sources
 
 LIMIT = 60  # seconds for one command
 MARK = "\x01"
+PROMPT = "-prompt-"  # LLDB's, for its sessions
 PROMPTS = [r"\(gdb\) $", r"(?<=[\r\n])>$", pexpect.EOF]
 CONSOLE = """
 import code, sys
@@ -105,17 +106,18 @@ class World:
 
 
     def lldb_session(self, commands):
-        """Typed at a terminal, too, with a prompt that nothing else prints, and waiting for what a process does."""
+        """Typed at a terminal, too, with a prompt that nothing else prints (a control character it would not print, either, at a
+        terminal without colours), and waiting for what a process does."""
         (program,), *commands = commands
         lldb = pexpect.spawn("sh", ["-c", "exec " + self.meant(program)], cwd=str(self.folder), env=self.environment, timeout=LIMIT,
                              dimensions=(10000, 250), encoding="utf-8", codec_errors="replace", echo=False)
         printed = []
         try:
-            for command in ["script lldb.debugger.SetAsync(False); lldb.debugger.SetPrompt(chr(1))"], *commands:
+            for command in ["script lldb.debugger.SetAsync(False); lldb.debugger.SetPrompt('-%s-' % 'prompt')"], *commands:
                 lldb.sendline(self.meant(command[0]))
-                lldb.expect_exact(MARK)
+                lldb.expect_exact(PROMPT)
                 printed.append(lldb.before.split("\n", 1)[-1] if printed else lldb.before)
-                while command[0].startswith("process ") and lldb.expect_exact([MARK, pexpect.TIMEOUT], timeout=0.5) == 0:
+                while command[0].startswith("process ") and lldb.expect_exact([PROMPT, pexpect.TIMEOUT], timeout=0.5) == 0:
                     printed[-1] += lldb.before  # told a moment later, and the prompt once more
         finally:
             lldb.close(force=True)
