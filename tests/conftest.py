@@ -3,12 +3,16 @@
 import os
 import pathlib
 import shutil
+import sys
 
 import pytest
 
 pytest.register_assert_rewrite("truths", "program")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+import watchpoints
 
 
 def pytest_addoption(parser):
@@ -32,6 +36,12 @@ def tm_path():
     if not shutil.which(path):
         pytest.fail("no program %s: build it first, or set TM" % path, pytrace=False)
     return path
+
+
+@pytest.fixture(scope="session")
+def hardware_watchpoints():
+    if not watchpoints.WORK:
+        pytest.skip("skipped: " + watchpoints.WHY)
 
 
 INIT_FILES = [pathlib.Path.home() / name for name in (".gdbinit", ".lldbinit", ".config/gdb/gdbinit")]

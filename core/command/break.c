@@ -4,6 +4,7 @@
  */
 #include "args.h"
 #include "tm/bytes.h"
+#include "tm/watchpoints.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +69,15 @@ static struct tm_error *check_target(const struct tm_snapshot *snap, const struc
 	if (!err && (!snap->about.has_traced || !snap->about.peak_address))
 		err = tm_error_new(TM_ERR_UNSUPPORTED, "%s: where its peak lies could not be found", t->name);
 	return err;
+}
+
+/* Of another machine, behind a stub, nothing is known. */
+static struct tm_error *check_machine(const struct tm_target *t)
+{
+	return t->kind == TM_KIND_PROCESS && tm_watchpoints_are_dead() ?
+		tm_error_new(TM_ERR_UNSUPPORTED, "hardware watchpoints of this machine never stop a process (some virtual machines' do not); "
+						 "'tm record LOCATION' shows what grows from one stop at a breakpoint to the next") :
+		NULL;
 }
 
 /* ---- what is armed ---- */
@@ -225,6 +235,8 @@ struct tm_error *tm_run_break(struct tm_session *s, const struct tm_args *args)
 		err = line_of(args, snap->about.traced, &line);
 	if (!err)
 		err = check_line(&snap->about, line);
+	if (!err)
+		err = check_machine(t);
 	if (!err)
 		err = arm(s, args, snap, t, line);
 	tm_target_close(t);

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from documents import COMMANDS, SESSIONS, agree, blocks
+import watchpoints
 from world import World, newest_lldb
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -18,6 +19,7 @@ ELSEWHERE = {
     "python3 tests/bench/module.py": "measures for a long time: TM_LONG",
     "python3 tests/bench/files.py": "measures for a long time: TM_LONG",
     "python3 tests/bench/gdb.py": "measures for a long time: TM_LONG",
+    "python3 tests/bench/lldb.py": "measures for a long time: TM_LONG",
     "python3 tests/bench/break.py": "measures for a long time: TM_LONG",
 }
 
@@ -43,6 +45,8 @@ def worlds(tm_path, build, tmp_path_factory):
 def test_a_block(worlds, block):
     if block.document == "lldb.md" and not newest_lldb():
         pytest.skip("no LLDB: fixtures/lldbs.sh --fetch gets some")
+    if not watchpoints.WORK and any("tm break --" in line for line in block.lines):
+        pytest.skip("skipped: " + watchpoints.WHY)
     world = worlds(block.document)
     if block.name:
         (world.folder / block.name).write_text("\n".join(block.lines) + "\n")

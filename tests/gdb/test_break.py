@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import sources
+import watchpoints
 from debugger import ROOT
 
 PYTHON = sources.PYTHON
@@ -66,6 +67,7 @@ def reached(out):
     return int(old), int(new)
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_the_allocation_that_crosses_the_line(any_gdb, start):
     steps = [*start, "tm status --json", "tm break --grow 1M", "tm break --json", "tm list --json", "continue", "tm status --json", "info watchpoints",
              "tm break --json", "tm traceback 1", "continue"]
@@ -86,6 +88,7 @@ def test_the_allocation_that_crosses_the_line(any_gdb, start):
 
 @pytest.mark.parametrize("option,line", [("--peak", lambda traced, peak: peak + 100000), ("--traced", lambda traced, peak: peak + 100000),
                                          ("--grow", lambda traced, peak: peak - traced + 100000)], ids=str)
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_the_three_lines_are_one(gdb, option, line, start):
     """To the byte: one below is crossed at the same moment, which is when a peak of at least SIZE is written."""
     traced, peak = status(ask(gdb, [*start, "tm status --json"])[3])  # the same in every run, but for a few bytes of its environment
@@ -124,6 +127,7 @@ def test_where_tracing_is_off(gdb):
         gdb.ask(["attach %d" % process.pid, "tm break --grow 1M"])[1].refused("tracemalloc is not tracing")
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_without_hardware_watchpoints(any_gdb, start):
     steps = [*start, "set can-use-hw-watchpoints 0", "tm break --grow 1M", "info watchpoints", "tm break", "tm list --json"]
     answers = any_gdb.ask(steps)
@@ -131,6 +135,7 @@ def test_without_hardware_watchpoints(any_gdb, start):
     assert "No watchpoints" in answers[5].out and "nothing is armed" in answers[6].out and answers[7].json()["rows"] == []
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_more_lines_than_registers(gdb, start):
     """They watch the same word: one register is enough for all of them."""
     steps = [*start, *("tm break --grow %dM" % n for n in range(1, 8)), "continue", "info watchpoints", "continue"]
@@ -139,6 +144,7 @@ def test_more_lines_than_registers(gdb, start):
     assert reached(answers[12])
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_deleting_the_watchpoint_disarms(any_gdb, start):
     answers = ask(any_gdb, [*start, "tm break --grow 1M", "tm break --grow 2M", "delete 2", "tm break --json", "disable 3", "continue"])
     assert [row["name"] for row in rows(answers[6])] == ["break-2"]
@@ -146,6 +152,7 @@ def test_deleting_the_watchpoint_disarms(any_gdb, start):
 
 
 @pytest.mark.parametrize("end", ["kill", "continue", "detach"])
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_nothing_is_stale_when_the_process_is_gone(any_gdb, end, start):
     steps = [*start, "tm break --grow 2G", "delete 1", end, "info watchpoints", "tm break", start[2], "tm list --json"]
     answers = any_gdb.ask(steps)
@@ -154,12 +161,14 @@ def test_nothing_is_stale_when_the_process_is_gone(any_gdb, end, start):
     assert [row["name"] for row in answers[9].json()["rows"]] == ["break-1"]  # what it was is still known
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_a_name_that_is_taken(gdb, start):
     answers = ask(gdb, [*start, "tm snapshot --name break-1", "tm break --grow 1M", "tm drop break-2", "tm break --grow 2M", "continue"])
     assert "# break-2:" in answers[4] and "# break-3:" in answers[6]
     assert "no such file or snapshot" in answers[7]
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_a_threaded_process(any_gdb, program):
     program.write_text(GROWING.replace("for number", "import threading\nfor thread in [threading.Thread(target=sum, args=(range(10**6),)) for i in range(3)]:\n"
                            "    thread.start()\nfor number", 1))
@@ -178,6 +187,7 @@ def pythons():
     return of
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_every_python(gdb, program):
     """The word that is watched is each one's peak: its own tracemalloc says the same when the process goes on."""
     program.write_text(GROWING.split("for")[0] + "held.append(bytearray(2 << 20))\nimport tracemalloc\nos.ctermid()\n"
@@ -190,6 +200,13 @@ def test_every_python(gdb, program):
         now, most = map(int, re.search(r"peak (\d+) (\d+)", answers[8]).groups())
         assert old < rows(answers[3])[0]["line"] <= new <= peak <= most, version
         assert abs(now - traced) < 5000 and most - peak < 5000, version
+
+
+@pytest.mark.skipif(watchpoints.WORK, reason="skipped: hardware watchpoints work here")
+def test_a_machine_whose_watchpoints_never_stop_anything(any_gdb, start):
+    answers = any_gdb.ask([*start, "tm break --grow 1M", "tm break", "tm list --json"])
+    answers[3].refused("hardware watchpoints of this machine never stop a process", "'tm record LOCATION'")
+    assert "nothing is armed" in answers[4].out and answers[5].json()["rows"] == []
 
 
 # ---- tm record ----

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import sources
+import watchpoints
 
 PYTHON = sources.PYTHON
 GROWING = """
@@ -47,6 +48,7 @@ def status(text):
     return told(text)["traced_memory"], told(text)["peak_traced_memory"]
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_the_allocation_that_crosses_the_line(any_lldb, start):
     answers = ask(any_lldb, [*start, "tm status --json", "tm break --grow 1M --json", "continue", "tm status --json", "watchpoint list", "tm break",
                              "tm list --json", "tm break --grow 1M", "tm break --grow 1500K", "continue", "tm break --json", "continue", "continue"])
@@ -76,11 +78,13 @@ def test_lines_that_cannot_be_watched(any_lldb, start, core):
         any_lldb.ask(["process attach -p %d" % process.pid, "tm break --grow 1M"])[1].refused("tracemalloc is not tracing")
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_deleting_the_watchpoint_disarms(any_lldb, start):
     answers = ask(any_lldb, [*start, "tm break --grow 1M", "watchpoint delete 1", "tm break", "continue"])
     assert "nothing is armed" in answers[4] and "breakpoint 1.1" in answers[5] and "compared with" not in answers[5]
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_no_register_left(any_lldb, start):
     steps = [*start, *("watchpoint set expression -s 8 -w write -- $rsp - %d" % (1024 * n) for n in range(1, 5)), "tm break --grow 1M", "tm break", "tm list --json"]
     answers = any_lldb.ask(steps)
@@ -89,12 +93,14 @@ def test_no_register_left(any_lldb, start):
 
 
 @pytest.mark.parametrize("end", ["process kill", "process detach", "continue"])
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_nothing_is_stale_when_the_process_is_gone(any_lldb, start, end):
     answers = ask(any_lldb, [*start, "tm break --grow 2G", "breakpoint disable 1", end, "tm break", "breakpoint enable 1", "tm run", "tm break", "continue"])
     assert "nothing is armed" in answers[5] and "nothing is armed" in answers[8]
     assert "breakpoint 1.1" in answers[9] and "atchpoint" not in answers[9]
 
 
+@pytest.mark.usefixtures("hardware_watchpoints")
 def test_at_a_terminal(any_lldb, start):
     with any_lldb.terminal() as terminal:
         for line in start:
@@ -107,6 +113,13 @@ def test_at_a_terminal(any_lldb, start):
         terminal.child.expect("stop reason = watchpoint 1")
         terminal.send("tm break")
         terminal.child.expect("nothing is armed")
+
+
+@pytest.mark.skipif(watchpoints.WORK, reason="skipped: hardware watchpoints work here")
+def test_a_machine_whose_watchpoints_never_stop_anything(any_lldb, start):
+    answers = any_lldb.ask([*start, "tm break --grow 1M", "tm break", "tm list --json"])
+    answers[2].refused("hardware watchpoints of this machine never stop a process", "'tm record LOCATION'")
+    assert "nothing is armed" in answers[3].out and answers[4].json()["rows"] == []
 
 
 # ---- tm record ----
