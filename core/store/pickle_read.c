@@ -85,6 +85,7 @@ struct reader {
 	const uint8_t *pause;	  /* where the machine stops */
 	size_t next_poll;	  /* bytes */
 	bool stopped;		  /* by the last opcode */
+	bool fresh;		  /* made by it: a value that has no number of the memo yet, and may get one */
 };
 
 /* ---- what is wrong ---- */
@@ -465,6 +466,8 @@ static struct tm_error *memoize(struct reader *r)
 {
 	if (!has(r, 1))
 		return too_few(r);
+	if (!r->fresh) /* any number of them would fit into a few bytes, compressed */
+		return bad(r, "a number of the memo for what was not just made, or is a number");
 	uint64_t v = r->top[-1];
 	bool ok = kind_of(v) == KIND_TRACE ? tm_memo_add_blocks(&r->memo, content(v), 1) : tm_memo_add_values(&r->memo, &v, 1);
 	return ok ? NULL : tm_error_nomem();
@@ -676,7 +679,7 @@ static inline struct tm_error *poll(struct reader *r)
 /* As long as they come. */
 static struct tm_error *blocks(struct reader *r)
 {
-	const uint8_t *before;
+	const uint8_t *before, *begin = r->p;
 	struct tm_error *err;
 	do {
 		before = r->p;
@@ -686,6 +689,8 @@ static struct tm_error *blocks(struct reader *r)
 		if (!err)
 			err = poll(r);
 	} while (!err && r->p != before && r->p < r->pause);
+	if (r->p != begin)
+		r->fresh = r->form.bare;
 	return err;
 }
 
@@ -693,17 +698,17 @@ static struct tm_error *blocks(struct reader *r)
 
 /* What every opcode takes with it in bytes; the rest of a string or number comes behind that. Others: not one of dump()'s. */
 static const struct {
-	bool known;
+	bool makes; /* what dump() puts into the memo then */
 	uint8_t bytes;
 } opcodes[256] = {
-	[OP_PROTO] = { true, 1 }, [OP_FRAME] = { true, 8 }, [OP_STOP] = { true, 0 }, [OP_MARK] = { true, 0 },
-	[OP_BININT] = { true, 4 }, [OP_BININT1] = { true, 1 }, [OP_BININT2] = { true, 2 }, [OP_LONG1] = { true, 1 },
+	[OP_PROTO] = { false, 1 }, [OP_FRAME] = { false, 8 }, [OP_STOP] = { false, 0 }, [OP_MARK] = { false, 0 },
+	[OP_BININT] = { false, 4 }, [OP_BININT1] = { false, 1 }, [OP_BININT2] = { false, 2 }, [OP_LONG1] = { false, 1 },
 	[OP_SHORT_BINUNICODE] = { true, 1 }, [OP_BINUNICODE] = { true, 4 }, [OP_BINUNICODE8] = { true, 8 },
 	[OP_EMPTY_TUPLE] = { true, 0 }, [OP_TUPLE1] = { true, 0 }, [OP_TUPLE2] = { true, 0 }, [OP_TUPLE3] = { true, 0 },
-	[OP_TUPLE] = { true, 0 }, [OP_EMPTY_LIST] = { true, 0 }, [OP_APPEND] = { true, 0 }, [OP_APPENDS] = { true, 0 },
-	[OP_EMPTY_DICT] = { true, 0 }, [OP_SETITEM] = { true, 0 }, [OP_SETITEMS] = { true, 0 }, [OP_GLOBAL] = { true, 0 },
-	[OP_STACK_GLOBAL] = { true, 0 }, [OP_NEWOBJ] = { true, 0 }, [OP_BUILD] = { true, 0 }, [OP_MEMOIZE] = { true, 0 },
-	[OP_BINPUT] = { true, 1 }, [OP_LONG_BINPUT] = { true, 4 }, [OP_BINGET] = { true, 1 }, [OP_LONG_BINGET] = { true, 4 },
+	[OP_TUPLE] = { true, 0 }, [OP_EMPTY_LIST] = { true, 0 }, [OP_APPEND] = { false, 0 }, [OP_APPENDS] = { false, 0 },
+	[OP_EMPTY_DICT] = { true, 0 }, [OP_SETITEM] = { false, 0 }, [OP_SETITEMS] = { false, 0 }, [OP_GLOBAL] = { true, 0 },
+	[OP_STACK_GLOBAL] = { true, 0 }, [OP_NEWOBJ] = { true, 0 }, [OP_BUILD] = { false, 0 }, [OP_MEMOIZE] = { false, 0 },
+	[OP_BINPUT] = { false, 1 }, [OP_LONG_BINPUT] = { false, 4 }, [OP_BINGET] = { false, 1 }, [OP_LONG_BINGET] = { false, 4 },
 };
 
 static struct tm_error *mark(struct reader *r)
@@ -828,6 +833,8 @@ static struct tm_error *machine(struct reader *r)
 		const uint8_t *a = r->p;
 		r->p += opcodes[*r->op].bytes;
 		err = step(r, *r->op, a);
+		if (*r->op != OP_FRAME)
+			r->fresh = opcodes[*r->op].makes;
 	}
 	return err;
 }

@@ -260,7 +260,11 @@ static void what_is_no_snapshot_is_refused(void **state)
 	refused("%80%04%95%ff%ff%ff%ff%ff%ff%ff%ffK", TM_ERR_CORRUPT, "truncated");
 	refused("%80%04%8c%01%ff.", TM_ERR_CORRUPT, "not UTF-8");
 	refused("%80%04h%00", TM_ERR_CORRUPT, "number 0 of the memo");
-	refused("%80%04K%01r%ff%ff%ff%7f", TM_ERR_CORRUPT, "memo");
+	refused("%80%04%8c%01ar%ff%ff%ff%7f", TM_ERR_CORRUPT, "number 2147483647 of the memo, in a file of");
+	refused("%80%04K%01%94", TM_ERR_CORRUPT, "at offset 4: a number of the memo for what was not just made");
+	refused("%80%04%8c%01a%94%94", TM_ERR_CORRUPT, "at offset 6: a number of the memo for what was not just made");
+	refused("%80%04%8c%01a%94h%00%94", TM_ERR_CORRUPT, "at offset 8: a number of the memo for what was not just made");
+	refused(HEAD "(" BLOCK BLOCK "%94", TM_ERR_CORRUPT, "a number of the memo for what was not just made");
 	refused("%80%04%94", TM_ERR_CORRUPT, "nothing for opcode 0x94");
 	refused("%80%04%86", TM_ERR_CORRUPT, "nothing for opcode 0x86");
 	refused("%80%04t", TM_ERR_CORRUPT, "nothing began");
@@ -585,17 +589,32 @@ static void put_usual(struct tricks *t, unsigned n)
 
 enum { MANY_BLOCKS = 430000 }; /* more than 4 MiB of 10 bytes each */
 
-/* Numbers 17 to 245 of the memo are one traceback, at least: what looks like a block would be one. */
+/*
+ * Blocks with a traceback each that has a number of its own, up to 245: what looks like a block would be one. Where blocks have
+ * numbers, too, tracebacks have the odd ones, between 81 and 160 the even ones, from 241 on again.
+ */
+static void put_tracebacks(struct tricks *t)
+{
+	const char *begin = t->fields == 4 ? "(K%00K%01" : "K%00K%01", *end = t->fields == 4 ? "K%01t%94" : "%87%94";
+	for (unsigned number = t->bare ? 15 : 16, nframes = 0; number < 246; number += 1 + !t->bare) {
+		bool frame = number >= 80 * nframes;
+		put_text(&t->m, begin);
+		put_text(&t->m, frame ? "h%0cK%05%86%94%85%94" : "h%0d%85%94");
+		number += frame;
+		nframes += frame;
+		put_text(&t->m, end);
+		t->m.n -= t->bare;
+		t->count++;
+		t->size++;
+	}
+}
+
 static struct tricks begin_tricks(int fields, bool bare)
 {
-	struct tricks t = { .m = { .p = malloc(16 << 20) }, .fields = fields, .bare = bare, .count = 2, .size = 101 };
+	struct tricks t = { .m = { .p = malloc(16 << 20) }, .fields = fields, .bare = bare, .count = 1, .size = 100 };
 	put_text(&t.m, fields == 4 ? HEAD "(" BLOCK : HEAD "(" OLD_BLOCK);
 	t.m.n -= bare;
-	put_text(&t.m, fields == 4 ? "(K%00K%01h%0cK%05%86%94%85" : "K%00K%01h%0cK%05%86%94%85");
-	for (unsigned i = 0; i < 230; i++)
-		put_text(&t.m, "%94");
-	put_text(&t.m, fields == 4 ? "K%01t%94" : "%87%94");
-	t.m.n -= bare;
+	put_tracebacks(&t);
 	put_usual(&t, MANY_BLOCKS);
 	return t;
 }
@@ -838,8 +857,8 @@ static void several_threads_may_require_the_traces(void **state)
 
 static void numbers_of_the_memo_come_once(void **state)
 {
-	refused("%80%04K%01q%00K%01q%00", TM_ERR_UNSUPPORTED, "number 0 of the memo comes a second time");
-	refused(HEAD "(" BLOCK "K%01q%0e", TM_ERR_UNSUPPORTED, "number 14 of the memo comes a second time");
+	refused("%80%04%8c%01aq%00%8c%01bq%00", TM_ERR_UNSUPPORTED, "number 0 of the memo comes a second time");
+	refused(HEAD "(" BLOCK "%8c%01aq%0e", TM_ERR_UNSUPPORTED, "number 14 of the memo comes a second time");
 }
 
 /* ---- writing ---- */
