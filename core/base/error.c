@@ -116,6 +116,17 @@ struct tm_error *tm_error_prefix(struct tm_error *err, const char *fmt, ...)
 	return err;
 }
 
+struct tm_error *tm_error_rename(struct tm_error *err, const char *name, const char *other)
+{
+	const char *at = err == &out_of_memory ? NULL : strstr(err->message, name);
+	char *renamed;
+	if (at && asprintf(&renamed, "%.*s%s%s", (int)(at - err->message), err->message, other, at + strlen(name)) >= 0) {
+		free(err->message);
+		err->message = renamed;
+	}
+	return err;
+}
+
 void tm_error_free(struct tm_error *err)
 {
 	if (!err || err == &out_of_memory)

@@ -72,8 +72,13 @@ static struct tm_error *open_compressed(const char *path, const struct tm_search
 		return err;
 	snprintf(inside, sizeof inside, "/proc/self/fd/%d", fd);
 	err = open_by_content(inside, fd, true, search, poll, snapshot, target);
-	if (err)
-		return tm_error_prefix(err, "%s, decompressed", path);
+	if (err) {
+		struct tm_text name = { 0 };
+		tm_text_printf(&name, "%s (decompressed)", path);
+		err = tm_error_rename(err, inside, name.failed ? path : tm_text_str(&name));
+		tm_text_free(&name);
+		return err;
+	}
 	return rename_text(*target ? &(*target)->name : &(*snapshot)->about.target, inside, path) ? NULL : tm_error_nomem();
 }
 

@@ -433,6 +433,8 @@ static struct tm_error *attach(struct file *f, struct tm_snapshot *s)
 	const uint8_t *about = f->m.bytes + k[KIND_ABOUT].offset, *notes = f->m.bytes + k[KIND_NOTES].offset;
 	if (!get_about(&s->about, about, about + k[KIND_ABOUT].length) || !read_notes(s, notes, notes + k[KIND_NOTES].length))
 		return tm_error_nomem();
+	if (!s->about.target && !(s->about.target = strdup(f->path))) /* what it is of goes by a name, at least the file's */
+		return tm_error_nomem();
 	if (k[KIND_TABLES].count > 1 << 20)
 		return damaged(f, "it lists too many tables");
 	s->ntables = (size_t)k[KIND_TABLES].count;

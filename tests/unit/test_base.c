@@ -46,6 +46,17 @@ static void an_interruption_is_nothing_s_fault(void **state)
 	tm_error_free(err);
 }
 
+static void a_file_goes_by_another_name(void **state)
+{
+	struct tm_error *err = tm_error_new(TM_ERR_CORRUPT, "%s", "/dev/fd/5 is empty");
+	err = tm_error_rename(err, "/dev/fd/5", "a.gz (decompressed)");
+	err = tm_error_rename(err, "/dev/fd/6", "b");
+	assert_string_equal(tm_error_message(err), "a.gz (decompressed) is empty");
+	assert_int_equal(tm_error_code(err), TM_ERR_CORRUPT);
+	tm_error_free(err);
+	assert_ptr_equal(tm_error_rename(tm_error_nomem(), "out", "in"), tm_error_nomem());
+}
+
 static void out_of_memory_is_one_error_that_needs_no_memory(void **state)
 {
 	struct tm_error *err = tm_error_nomem();
@@ -250,6 +261,7 @@ int main(void)
 		cmocka_unit_test(an_error_tells_code_message_and_address),
 		cmocka_unit_test(prefixes_grow_on_the_way_up),
 		cmocka_unit_test(an_interruption_is_nothing_s_fault),
+		cmocka_unit_test(a_file_goes_by_another_name),
 		cmocka_unit_test(out_of_memory_is_one_error_that_needs_no_memory),
 		cmocka_unit_test(exit_statuses_are_as_designed),
 		cmocka_unit_test(text_grows),

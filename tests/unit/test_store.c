@@ -121,6 +121,21 @@ static void what_is_saved_comes_back(void **state)
 	free(path);
 }
 
+/* The target's name goes into lists and messages. */
+static void a_snapshot_of_nobody_goes_by_its_file_s_name(void **state)
+{
+	char *path = unit_path(*state, "a.tm");
+	struct tm_snapshot *s = rich(), *back;
+	free(s->about.target);
+	s->about.target = NULL;
+	ok(tm_snapshot_save(s, path, false, NULL));
+	ok(open_all(path, &back));
+	assert_string_equal(back->about.target, path);
+	tm_snapshot_unref(back);
+	tm_snapshot_unref(s);
+	free(path);
+}
+
 static void an_empty_snapshot_comes_back(void **state)
 {
 	char *path = unit_path(*state, "a.tm");
@@ -692,6 +707,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, unit_folder_setup, unit_folder_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_saved_comes_back),
+		TEST(a_snapshot_of_nobody_goes_by_its_file_s_name),
 		TEST(an_empty_snapshot_comes_back),
 		TEST(a_snapshot_outlives_its_file),
 		TEST(every_changed_byte_is_an_error_or_without_meaning),

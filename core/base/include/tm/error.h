@@ -46,6 +46,8 @@ struct tm_error *tm_error_nomem(void);
  * nothing's fault: those stay as they are. */
 struct tm_error *tm_error_prefix(struct tm_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Where the message says NAME, it says OTHER; consumes err and returns it. */
+struct tm_error *tm_error_rename(struct tm_error *err, const char *name, const char *other);
 void tm_error_free(struct tm_error *err); /* NULL is fine */
 
 #ifdef __cplusplus
