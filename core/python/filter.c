@@ -130,10 +130,29 @@ static int turned(PyObject *self, int fits)
 	return in < 0 ? -1 : in ? fits : !fits;
 }
 
-static int frame_item_fits(PyObject *self, PyObject *frame)
+/* A subclass may have methods of its own for each step. */
+static bool is_plain(PyObject *self)
+{
+	struct tm_module_state *st = tm_state_of(self);
+	PyErr_Clear();
+	return st && (PyObject *)Py_TYPE(self) == st->types[TM_TYPE_FILTER];
+}
+
+/* Takes ANSWER over. */
+static int is_true(PyObject *answer)
+{
+	int result = answer ? PyObject_IsTrue(answer) : -1;
+	Py_XDECREF(answer);
+	return result;
+}
+
+/* METHOD is asked of a subclass. Takes FRAME over. */
+static int frame_item_fits(PyObject *self, PyObject *frame, const char *method)
 {
 	PyObject *filename = frame ? PySequence_GetItem(frame, 0) : NULL, *lineno = filename ? PySequence_GetItem(frame, 1) : NULL;
-	int fits = lineno ? frame_fits(self, filename, lineno) : -1;
+	int fits = !lineno	? -1
+		: is_plain(self) ? frame_fits(self, filename, lineno)
+				: is_true(PyObject_CallMethod(self, method, "OO", filename, lineno));
 	Py_XDECREF(filename);
 	Py_XDECREF(lineno);
 	Py_XDECREF(frame);
@@ -142,10 +161,12 @@ static int frame_item_fits(PyObject *self, PyObject *frame)
 
 static int traceback_matches(PyObject *self, PyObject *frames)
 {
-	int all = PyObject_IsTrue(get(self, ALL_FRAMES)), fits = all < 0 ? -1 : 0;
+	int all = PyObject_IsTrue(get(self, ALL_FRAMES)), fits = 0;
+	if (!all && !is_plain(self)) /* which turns the answer by itself */
+		return frame_item_fits(self, PySequence_GetItem(frames, 0), "_match_frame");
 	Py_ssize_t n = all < 0 ? -1 : all ? PySequence_Size(frames) : 1;
 	for (Py_ssize_t i = 0; !fits && i < n; i++)
-		fits = frame_item_fits(self, PySequence_GetItem(frames, i));
+		fits = frame_item_fits(self, PySequence_GetItem(frames, i), "_match_frame_impl");
 	return turned(self, n < 0 ? -1 : fits);
 }
 
@@ -174,7 +195,10 @@ static PyObject *match_frame_impl(PyObject *self, PyObject *args)
 static PyObject *match_frame(PyObject *self, PyObject *args)
 {
 	PyObject *filename, *lineno;
-	return PyArg_ParseTuple(args, "OO:_match_frame", &filename, &lineno) ? truth(turned(self, frame_fits(self, filename, lineno))) : NULL;
+	if (!PyArg_ParseTuple(args, "OO:_match_frame", &filename, &lineno))
+		return NULL;
+	return truth(turned(self, is_plain(self) ? frame_fits(self, filename, lineno)
+						 : is_true(PyObject_CallMethod(self, "_match_frame_impl", "OO", filename, lineno))));
 }
 
 static PyObject *match_traceback(PyObject *self, PyObject *frames)
@@ -185,7 +209,8 @@ static PyObject *match_traceback(PyObject *self, PyObject *frames)
 static PyObject *filter_match(PyObject *self, PyObject *trace)
 {
 	PyObject *frames = PySequence_GetItem(trace, 2);
-	int result = frames ? with_domain(self, traceback_matches(self, frames), trace) : -1;
+	int result = !frames ? -1 : is_plain(self) ? traceback_matches(self, frames) : is_true(PyObject_CallMethod(self, "_match_traceback", "(O)", frames));
+	result = with_domain(self, result, trace);
 	Py_XDECREF(frames);
 	return truth(result);
 }
@@ -202,6 +227,45 @@ static PyObject *base_match(PyObject *self, PyObject *trace)
 {
 	PyErr_SetNone(PyExc_NotImplementedError);
 	return NULL;
+}
+
+/* ---- pickle and copy: a filter has no fixed fields before it is initialized, and what a subclass takes then is its own ---- */
+
+static PyObject *filter_reduce(PyObject *self, PyObject *unused)
+{
+	PyObject *copyreg = PyImport_ImportModule("copyreg"), *make = copyreg ? PyObject_GetAttrString(copyreg, "__newobj__") : NULL;
+	PyObject *dict = make ? PyObject_GetAttrString(self, "__dict__") : NULL;
+	PyObject *fields = make ? PyTuple_New(TM_FIELDS) : NULL;
+	if (make && !dict)
+		PyErr_Clear();
+	for (int i = 0; fields && i < TM_FIELDS; i++) {
+		Py_INCREF(get(self, i));
+		PyTuple_SetItem(fields, i, get(self, i));
+	}
+	PyObject *result = fields ? Py_BuildValue("O(O)(OO)", make, Py_TYPE(self), fields, dict ? dict : Py_None) : NULL;
+	Py_XDECREF(copyreg);
+	Py_XDECREF(make);
+	Py_XDECREF(dict);
+	Py_XDECREF(fields);
+	return result;
+}
+
+static PyObject *filter_setstate(PyObject *self, PyObject *args)
+{
+	PyObject *fields, *dict;
+	if (!PyArg_ParseTuple(args, "(O!O):__setstate__", &PyTuple_Type, &fields, &dict))
+		return NULL;
+	if (PyTuple_Size(fields) != TM_FIELDS)
+		return PyErr_Format(PyExc_ValueError, "a filter's state has %d fields", TM_FIELDS);
+	for (int i = 0; i < TM_FIELDS; i++)
+		set(self, i, PyTuple_GetItem(fields, i));
+	PyObject *own = dict == Py_None ? NULL : PyObject_GetAttrString(self, "__dict__");
+	int failed = dict == Py_None ? 0 : own ? PyDict_Update(own, dict) : -1;
+	Py_XDECREF(own);
+	if (failed)
+		return NULL;
+	Py_INCREF(Py_None);
+	return Py_None;
 }
 
 /* ---- for the core ---- */
@@ -269,6 +333,8 @@ static PyMemberDef domain_members[] = {
 };
 
 static PyMethodDef base_methods[] = {
+	{ "__reduce__", filter_reduce, METH_NOARGS, NULL },
+	{ "__setstate__", filter_setstate, METH_VARARGS, NULL },
 	{ "_match", base_match, METH_O, NULL },
 	{ 0 },
 };

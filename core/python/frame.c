@@ -47,6 +47,11 @@ static PyObject *frame_repr(PyObject *self)
 	return shown(self, "<Frame filename=%R lineno=%R>");
 }
 
+static PyMethodDef methods[] = {
+	{ "__reduce__", tm_record_reduce, METH_NOARGS, NULL },
+	{ 0 },
+};
+
 static PyMemberDef members[] = {
 	{ "_frame", T_OBJECT_EX, TM_FIELD(FRAME), READONLY, NULL },
 	{ 0 },
@@ -69,6 +74,7 @@ static PyType_Slot slots[] = {
 	{ Py_tp_str, frame_str },
 	{ Py_tp_repr, frame_repr },
 	{ Py_tp_members, members },
+	{ Py_tp_methods, methods },
 	{ Py_tp_getset, getset },
 	{ 0 },
 };

@@ -289,9 +289,13 @@ static PyObject *traceback_at(struct tm_module_state *st, struct tm_snapshot *s,
 	return result;
 }
 
-static PyObject *open_source(PyObject *module, PyObject *source)
+static PyObject *open_source(PyObject *module, PyObject *args, PyObject *kwargs)
 {
+	static char *names[] = { "path_or_pid", NULL };
 	struct tm_module_state *st = state(module);
+	PyObject *source;
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:open", names, &source))
+		return NULL;
 	long pid = PyLong_Check(source) ? PyLong_AsLong(source) : 0;
 	if (PyErr_Occurred())
 		return NULL;
@@ -324,12 +328,16 @@ static PyObject *format_size(PyObject *module, PyObject *args)
 	return PyArg_ParseTuple(args, "Op:_format_size", &size, &sign) ? tm_format_size(size, sign) : NULL;
 }
 
-static PyObject *get_object_traceback(PyObject *module, PyObject *object)
+static PyObject *get_object_traceback(PyObject *module, PyObject *args, PyObject *kwargs)
 {
+	static char *names[] = { "obj", NULL };
 	struct tm_module_state *st = state(module);
+	PyObject *object;
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:get_object_traceback", names, &object))
+		return NULL;
 	if (!st->host) {
-		PyObject *args = PyTuple_Pack(1, object), *frames = args ? own(module, TM_OWN_OBJECT, args) : NULL;
-		Py_XDECREF(args);
+		PyObject *one = PyTuple_Pack(1, object), *frames = one ? own(module, TM_OWN_OBJECT, one) : NULL;
+		Py_XDECREF(one);
 		return !frames || frames == Py_None ? frames : tm_traceback_make(st, frames, NULL);
 	}
 	PyObject *number = PyNumber_Long(object); /* an int, or a debugger's value */
@@ -377,8 +385,12 @@ static PyObject *set_registers(PyObject *module, PyObject *args)
 	return Py_None;
 }
 
-static PyObject *bind(PyObject *module, PyObject *host)
+static PyObject *bind(PyObject *module, PyObject *args, PyObject *kwargs)
 {
+	static char *names[] = { "host", NULL };
+	PyObject *host;
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:bind", names, &host))
+		return NULL;
 	PyObject *before = state(module)->host;
 	state(module)->host = host == Py_None ? NULL : host;
 	Py_XINCREF(state(module)->host);
@@ -466,16 +478,16 @@ static PyMethodDef methods[] = {
 	{ "get_tracemalloc_memory", get_tracemalloc_memory, METH_NOARGS,
 		"get_tracemalloc_memory() -> int\n\nBytes that tracemalloc counts for itself." },
 	{ "take_snapshot", take_snapshot, METH_NOARGS, "take_snapshot() -> Snapshot\n\nRaises RuntimeError when not tracing." },
-	{ "get_object_traceback", get_object_traceback, METH_O,
+	{ "get_object_traceback", (PyCFunction)(void (*)(void))get_object_traceback, METH_VARARGS | METH_KEYWORDS,
 		"get_object_traceback(obj) -> Traceback or None\n\nWhere OBJ was allocated. Of a target outside OBJ is its address, or a debugger's\n"
 		"value of it." },
-	{ "open", open_source, METH_O,
+	{ "open", (PyCFunction)(void (*)(void))open_source, METH_VARARGS | METH_KEYWORDS,
 		"open(path_or_pid) -> Snapshot\n\nOf a core, a snapshot file or (an int) a process, which is held for a moment. Raises OSError; tm.Error." },
 	{ "_get_traces", get_traces, METH_NOARGS, NULL },
 	{ "_format_size", format_size, METH_VARARGS, NULL },
 	{ "_registers", registers, METH_VARARGS, NULL },
 	{ "_set_registers", set_registers, METH_VARARGS, NULL },
-	{ "bind", bind, METH_O,
+	{ "bind", (PyCFunction)(void (*)(void))bind, METH_VARARGS | METH_KEYWORDS,
 		"bind(host)\n\nFrom now on the functions mean what host.target() returns. None: this process again. For debuggers' plugins." },
 	{ "commands", commands, METH_NOARGS, "commands() -> list of dict\n\nThe rows of tm's table of commands, with their options. For plugins." },
 	{ "settings", settings, METH_NOARGS, "settings() -> list of dict\n\nThe options whose defaults 'tm config' sets. For plugins." },

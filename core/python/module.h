@@ -88,6 +88,10 @@ static inline PyObject *tm_field(PyObject *self, int i)
 PyObject *tm_record_compare(PyObject *a, PyObject *b, enum tm_type type, int i, int op);
 /* The first N fields as a tuple: what hash and equality of all of them go by. */
 PyObject *tm_record_tuple(PyObject *self, int n);
+/* (type, ARGS) and, of a subclass, its attributes: what pickle and copy make SELF of again. Takes ARGS over. */
+PyObject *tm_reduce(PyObject *self, PyObject *args);
+/* __reduce__ of objects that are made of their fields. */
+PyObject *tm_record_reduce(PyObject *self, PyObject *unused);
 /* Frees an object of a heap type and lets go of the type. */
 void tm_object_free(PyObject *self);
 

@@ -65,3 +65,22 @@ PyObject *tm_record_tuple(PyObject *self, int n)
 	}
 	return t;
 }
+
+PyObject *tm_reduce(PyObject *self, PyObject *args)
+{
+	PyObject *dict = args ? PyObject_GetAttrString(self, "__dict__") : NULL;
+	if (args && !dict)
+		PyErr_Clear();
+	PyObject *result = !args ? NULL : dict ? PyTuple_Pack(3, Py_TYPE(self), args, dict) : PyTuple_Pack(2, Py_TYPE(self), args);
+	Py_XDECREF(dict);
+	Py_XDECREF(args);
+	return result;
+}
+
+PyObject *tm_record_reduce(PyObject *self, PyObject *unused)
+{
+	int n = 0;
+	while (n < TM_FIELDS && tm_field(self, n))
+		n++;
+	return tm_reduce(self, tm_record_tuple(self, n));
+}

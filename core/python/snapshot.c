@@ -234,10 +234,12 @@ static PyObject *filter_by_asking(PyObject *self, struct tm_module_state *st, Py
 	return result;
 }
 
-static PyObject *snapshot_filter_traces(PyObject *self, PyObject *filters)
+static PyObject *snapshot_filter_traces(PyObject *self, PyObject *args, PyObject *kwargs)
 {
+	static char *names[] = { "filters", NULL };
 	struct tm_module_state *st = tm_state_of(self);
-	if (!st)
+	PyObject *filters;
+	if (!st || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:filter_traces", names, &filters))
 		return NULL;
 	if (!PyObject_HasAttrString((PyObject *)Py_TYPE(filters), "__iter__")) {
 		PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(filters), "__name__");
@@ -263,13 +265,14 @@ static PyObject *snapshot_filter_traces(PyObject *self, PyObject *filters)
 
 /* ---- files ---- */
 
-static PyObject *snapshot_dump(PyObject *self, PyObject *filename)
+static PyObject *snapshot_dump(PyObject *self, PyObject *args, PyObject *kwargs)
 {
+	static char *names[] = { "filename", NULL };
 	struct tm_module_state *st = tm_state_of(self);
 	struct tm_snapshot *s = st ? tm_traces_snapshot(tm_field(self, TRACES)) : NULL;
 	PyObject *path;
 	struct tm_run run;
-	if (!s || !PyUnicode_FSConverter(filename, &path))
+	if (!s || !PyArg_ParseTupleAndKeywords(args, kwargs, "O&:dump", names, PyUnicode_FSConverter, &path))
 		return NULL;
 	bool good = tm_run_begin(&run, st, NULL) == 0;
 	if (good) {
@@ -284,23 +287,90 @@ static PyObject *snapshot_dump(PyObject *self, PyObject *filename)
 	return Py_None;
 }
 
-static PyObject *snapshot_load(PyObject *type, PyObject *filename)
+static PyObject *snapshot_load(PyObject *type, PyObject *args, PyObject *kwargs)
 {
+	static char *names[] = { "filename", NULL };
 	struct tm_module_state *st = tm_state_of_type((PyTypeObject *)type);
-	struct tm_snapshot *s = st ? tm_source_of(st, filename, 0, true) : NULL;
+	PyObject *filename;
+	if (!st || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:load", names, &filename))
+		return NULL;
+	struct tm_snapshot *s = tm_source_of(st, filename, 0, true);
 	return s ? tm_snapshot_object(st, s) : NULL;
 }
 
-/* Pickled as tracemalloc's own Snapshot: what reads it need not know tm. */
-static PyObject *snapshot_reduce(PyObject *self, PyObject *unused)
+/* ---- pickle and copy ---- */
+
+static PyObject *own_type(void)
 {
 	PyObject *own = PyImport_ImportModule("tracemalloc"), *type = own ? PyObject_GetAttrString(own, "Snapshot") : NULL;
-	PyObject *list = type ? tm_traces_list(tm_field(self, TRACES)) : NULL;
-	PyObject *result = list ? Py_BuildValue("O(OO)", type, list, tm_field(self, LIMIT)) : NULL;
-	Py_XDECREF(list);
-	Py_XDECREF(type);
 	Py_XDECREF(own);
+	return type;
+}
+
+/* What a Snapshot is made of, ours and tracemalloc's. */
+static PyObject *arguments(PyObject *self)
+{
+	PyObject *list = tm_traces_list(tm_field(self, TRACES)), *args = list ? PyTuple_Pack(2, list, tm_field(self, LIMIT)) : NULL;
+	Py_XDECREF(list);
+	return args;
+}
+
+/* Pickled as tracemalloc's own Snapshot: what reads it need not know tm. A subclass is somebody's who knows it. */
+static PyObject *snapshot_reduce(PyObject *self, PyObject *unused)
+{
+	struct tm_module_state *st = tm_state_of(self);
+	PyObject *args = st ? arguments(self) : NULL;
+	if (!args || (PyObject *)Py_TYPE(self) != st->types[TM_TYPE_SNAPSHOT])
+		return tm_reduce(self, args);
+	PyObject *type = own_type(), *result = type ? PyTuple_Pack(2, type, args) : NULL;
+	Py_XDECREF(type);
+	Py_DECREF(args);
 	return result;
+}
+
+/* Of the same blocks, which nobody changes. DEEPER: copy.deepcopy(), for what a subclass keeps besides; NULL: as it is. */
+static PyObject *copied(PyObject *self, PyObject *deeper, PyObject *memo)
+{
+	PyObject *traces = tm_field(self, TRACES), *dict = PyObject_GetAttrString(self, "__dict__");
+	if (!dict)
+		PyErr_Clear();
+	Py_INCREF(traces);
+	PyObject *copy = with_traces(self, traces);
+	PyObject *kept = copy && dict && deeper ? PyObject_CallFunctionObjArgs(deeper, dict, memo, NULL) : dict;
+	PyObject *own = copy && kept ? PyObject_GetAttrString(copy, "__dict__") : NULL;
+	if (copy && dict && (!own || PyDict_Update(own, kept) < 0))
+		Py_CLEAR(copy);
+	Py_XDECREF(own);
+	if (kept != dict)
+		Py_XDECREF(kept);
+	Py_XDECREF(dict);
+	return copy;
+}
+
+static PyObject *snapshot_copy(PyObject *self, PyObject *unused)
+{
+	return copied(self, NULL, NULL);
+}
+
+static PyObject *snapshot_deepcopy(PyObject *self, PyObject *memo)
+{
+	PyObject *module = PyImport_ImportModule("copy"), *deeper = module ? PyObject_GetAttrString(module, "deepcopy") : NULL;
+	PyObject *copy = deeper ? copied(self, deeper, memo) : NULL;
+	Py_XDECREF(module);
+	Py_XDECREF(deeper);
+	return copy;
+}
+
+/* For tracemalloc's own compare_to(), whose old snapshot SELF may be: its statistics are of its own types. */
+static PyObject *snapshot_group_by(PyObject *self, PyObject *args)
+{
+	PyObject *type = own_type(), *own_args = type ? arguments(self) : NULL, *own = own_args ? PyObject_CallObject(type, own_args) : NULL;
+	PyObject *method = own ? PyObject_GetAttrString(own, "_group_by") : NULL, *groups = method ? PyObject_CallObject(method, args) : NULL;
+	Py_XDECREF(type);
+	Py_XDECREF(own_args);
+	Py_XDECREF(own);
+	Py_XDECREF(method);
+	return groups;
 }
 
 /* What is not tracemalloc's: how far the numbers can be trusted. */
@@ -339,16 +409,19 @@ static PyMethodDef methods[] = {
 		"statistics(key_type, cumulative=False) -> list of Statistic\n\n"
 		"KEY_TYPE is 'lineno', 'filename' or 'traceback'. Sorted by size, count and traceback, the largest first. Raises\n"
 		"ValueError for another key, or for a cumulative 'traceback'." },
-	{ "dump", snapshot_dump, METH_O,
+	{ "dump", (PyCFunction)(void (*)(void))snapshot_dump, METH_VARARGS | METH_KEYWORDS,
 		"dump(filename)\n\nWrites what tracemalloc.Snapshot.load() reads. An existing file is replaced when the new one is complete." },
-	{ "load", snapshot_load, METH_O | METH_CLASS,
+	{ "load", (PyCFunction)(void (*)(void))snapshot_load, METH_VARARGS | METH_KEYWORDS | METH_CLASS,
 		"load(filename) -> Snapshot\n\nOf a file that dump() or 'tm snapshot -o' wrote, compressed or not. Executes nothing. Raises OSError;\n"
 		"tm.Error when it is no such file, or damaged." },
 	{ "__reduce__", snapshot_reduce, METH_NOARGS, NULL },
+	{ "__copy__", snapshot_copy, METH_NOARGS, NULL },
+	{ "__deepcopy__", snapshot_deepcopy, METH_O, NULL },
+	{ "_group_by", snapshot_group_by, METH_VARARGS, NULL },
 	{ "compare_to", (PyCFunction)(void (*)(void))snapshot_compare_to, METH_VARARGS | METH_KEYWORDS,
 		"compare_to(old_snapshot, key_type, cumulative=False) -> list of StatisticDiff\n\n"
 		"What grew and shrank since OLD_SNAPSHOT, which may be tracemalloc's own. Sorted by the differences' sizes." },
-	{ "filter_traces", snapshot_filter_traces, METH_O,
+	{ "filter_traces", (PyCFunction)(void (*)(void))snapshot_filter_traces, METH_VARARGS | METH_KEYWORDS,
 		"filter_traces(filters) -> Snapshot\n\n"
 		"A new snapshot of the blocks that a list of Filter and DomainFilter lets pass: those that an inclusive one fits, if there\n"
 		"is one, and no exclusive one." },

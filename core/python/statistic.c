@@ -200,11 +200,13 @@ static PyMemberDef diff_members[] = {
 
 static PyMethodDef statistic_methods[] = {
 	{ "_sort_key", statistic_key, METH_NOARGS, NULL },
+	{ "__reduce__", tm_record_reduce, METH_NOARGS, NULL },
 	{ 0 },
 };
 
 static PyMethodDef diff_methods[] = {
 	{ "_sort_key", diff_key, METH_NOARGS, NULL },
+	{ "__reduce__", tm_record_reduce, METH_NOARGS, NULL },
 	{ 0 },
 };
 

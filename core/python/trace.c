@@ -68,6 +68,11 @@ static PyObject *trace_repr(PyObject *self)
 	return shown(self, true);
 }
 
+static PyMethodDef methods[] = {
+	{ "__reduce__", tm_record_reduce, METH_NOARGS, NULL },
+	{ 0 },
+};
+
 static PyMemberDef members[] = {
 	{ "_trace", T_OBJECT_EX, TM_FIELD(TRACE), READONLY, NULL },
 	{ 0 },
@@ -91,6 +96,7 @@ static PyType_Slot slots[] = {
 	{ Py_tp_str, trace_str },
 	{ Py_tp_repr, trace_repr },
 	{ Py_tp_members, members },
+	{ Py_tp_methods, methods },
 	{ Py_tp_getset, getset },
 	{ 0 },
 };

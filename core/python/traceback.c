@@ -179,6 +179,18 @@ static PyObject *traceback_format(PyObject *self, PyObject *args, PyObject *kwar
 	return lines;
 }
 
+/* Of frames as they are given: newest first. */
+static PyObject *traceback_reduce(PyObject *self, PyObject *unused)
+{
+	PyObject *frames = PySequence_List(tm_field(self, FRAMES));
+	if (frames && PyList_Reverse(frames) < 0)
+		Py_CLEAR(frames);
+	PyObject *tuple = frames ? PyList_AsTuple(frames) : NULL, *args = tuple ? PyTuple_Pack(2, tuple, tm_field(self, TOTAL)) : NULL;
+	Py_XDECREF(frames);
+	Py_XDECREF(tuple);
+	return tm_reduce(self, args);
+}
+
 static PyMemberDef members[] = {
 	{ "_frames", T_OBJECT_EX, TM_FIELD(FRAMES), READONLY, NULL },
 	{ "_total_nframe", T_OBJECT_EX, TM_FIELD(TOTAL), READONLY, NULL },
@@ -193,6 +205,7 @@ static PyMethodDef methods[] = {
 		"The frames as lines of text with the sources' lines. A positive LIMIT shows the newest LIMIT frames, a negative one\n"
 		"leaves out so many of the newest." },
 	{ "index", (PyCFunction)(void (*)(void))tm_sequence_index, METH_VARARGS | METH_KEYWORDS, "index(value, start=0, stop=None) -> first index of value" },
+	{ "__reduce__", traceback_reduce, METH_NOARGS, NULL },
 	{ "count", tm_sequence_count, METH_O, "count(value) -> number of occurrences of value" },
 	{ 0 },
 };

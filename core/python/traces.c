@@ -274,8 +274,16 @@ static PyObject *traces_repr(PyObject *self)
 	return n < 0 ? NULL : PyUnicode_FromFormat("<Traces len=%zd>", n);
 }
 
+static PyObject *traces_reduce(PyObject *self, PyObject *unused)
+{
+	PyObject *list = tm_traces_list(self), *args = list ? PyTuple_Pack(1, list) : NULL;
+	Py_XDECREF(list);
+	return tm_reduce(self, args);
+}
+
 static PyMethodDef methods[] = {
 	{ "index", (PyCFunction)(void (*)(void))tm_sequence_index, METH_VARARGS | METH_KEYWORDS, "index(value, start=0, stop=None) -> first index of value" },
+	{ "__reduce__", traces_reduce, METH_NOARGS, NULL },
 	{ "count", tm_sequence_count, METH_O, "count(value) -> number of occurrences of value" },
 	{ 0 },
 };

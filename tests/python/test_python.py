@@ -12,7 +12,7 @@ from target import Target
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("TM_BUILD") or interpreters.ROOT / "build")
-CHECKS = ["objects", "snapshots", "compare", "files", "own", "cpython", "hosts", "leaks", "twice"]
+CHECKS = ["objects", "copies", "snapshots", "compare", "files", "own", "cpython", "hosts", "leaks", "twice"]
 DEV = ["-X", "dev", "-W", "ignore"]  # the interpreter looks closer: memory, exceptions
 LIMIT = 120  # seconds
 
@@ -36,7 +36,7 @@ def target(tmp_path_factory):
 
 
 def run(command, check, target, **more):
-    arguments = {"objects": [], "own": [], "cpython": [], "compare": ["1"], "snapshots": target}.get(check, target[1:])
+    arguments = {"objects": [], "copies": [], "own": [], "cpython": [], "compare": ["1"], "snapshots": target}.get(check, target[1:])
     done = subprocess.run([*command, "-B", str(HERE / "checks" / (check + ".py")), *arguments], cwd=HERE, stdin=subprocess.DEVNULL,
                           env={**os.environ, "TM_BUILD": str(BUILD), **more}, timeout=LIMIT, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)

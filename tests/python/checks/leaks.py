@@ -1,7 +1,9 @@
 """Nothing is lost: hundreds of thousands of objects made and dropped, and dozens of sessions and targets.  Arguments: a PID, a core."""
 
+import copy
 import gc
 import os
+import pickle
 import sys
 
 from module import raises, run, tm
@@ -85,6 +87,22 @@ def subclasses():
     one == one.name[0]
 
 
+class Filter(tm.Filter):
+    def _match_frame_impl(self, filename, lineno):
+        return True
+
+
+def copies():
+    frames = (("a.py", 1), ("b.py", 2))
+    snapshot = tm.Snapshot([(0, 5, frames, 2)[:3 + (sys.version_info >= (3, 9))]], 3)
+    own = Filter(True, "*.py")
+    own.name = frames
+    for one in (snapshot, snapshot.traces, *snapshot.traces, *snapshot.statistics("lineno"), *snapshot.compare_to(snapshot, "traceback"),
+                tm.Frame(frames[0]), tm.DomainFilter(False, 5), own):
+        copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))
+    snapshot.filter_traces([own]), snapshot._group_by("lineno", False)
+
+
 def errors():
     raises(TypeError, tm.Frame)
     raises(TypeError, tm.Traceback, 5)
@@ -143,6 +161,10 @@ def check_objects():
 
 def check_subclasses():
     steady(subclasses, COUNT)
+
+
+def check_copies():
+    steady(copies, COUNT // 20 + 1)
 
 
 def check_errors():
