@@ -52,6 +52,14 @@ static void take_over(struct tm_file *f, const struct stat *st)
 		fchmod(f->fd, st->st_mode & 0777);
 }
 
+/* A link stays a link: what it leads to is replaced. */
+static char *named_by(const char *path)
+{
+	struct stat st;
+	char *real = !lstat(path, &st) && S_ISLNK(st.st_mode) ? realpath(path, NULL) : NULL;
+	return real ? real : strdup(path);
+}
+
 struct tm_error *tm_file_create(const char *path, bool force, struct tm_file **ret)
 {
 	struct stat st;
@@ -62,7 +70,7 @@ struct tm_error *tm_file_create(const char *path, bool force, struct tm_file **r
 	if (there && !special && !force)
 		return exists(path);
 	struct tm_file *f = calloc(1, sizeof *f);
-	if (!f || !(f->path = strdup(path))) {
+	if (!f || !(f->path = named_by(path))) {
 		free(f);
 		return tm_error_nomem();
 	}

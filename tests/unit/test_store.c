@@ -5,6 +5,7 @@
 #include "tm/render.h"
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -569,6 +570,29 @@ static void an_existing_file_is_kept_without_force(void **state)
 	free(path);
 }
 
+static void a_link_stays_a_link(void **state)
+{
+	char *path = unit_path(*state, "a.tm"), *other = unit_path(*state, "current.tm");
+	struct tm_snapshot *s = rich(), *back;
+	struct stat st;
+	unit_write(path, "old", 3);
+	assert_int_equal(symlink("a.tm", other), 0);
+	struct tm_error *err = tm_snapshot_save(s, other, false, NULL);
+	assert_int_equal(tm_error_code(err), TM_ERR_USAGE);
+	tm_error_free(err);
+	ok(tm_snapshot_save(s, other, true, NULL));
+	assert_int_equal(lstat(other, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	ok(open_all(path, &back));
+	assert_true(same(s, back));
+	tm_snapshot_unref(back);
+	tm_snapshot_unref(s);
+	assert_int_equal(unit_folder_count(*state), 2);
+	free(path);
+	free(other);
+}
+
+
 static void a_file_that_appears_meanwhile_is_kept(void **state)
 {
 	char *path = unit_path(*state, "a.tm");
@@ -722,6 +746,7 @@ int main(void)
 		TEST(a_traceback_without_frames_gives_no_frame),
 		TEST(random_contents_never_crash),
 		TEST(an_existing_file_is_kept_without_force),
+		TEST(a_link_stays_a_link),
 		TEST(a_file_that_appears_meanwhile_is_kept),
 		TEST(nothing_is_seen_before_all_is_written),
 		TEST(a_failed_write_leaves_the_old_file),
