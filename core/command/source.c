@@ -115,6 +115,14 @@ static struct tm_error *open_pid(struct tm_session *s, const struct tm_args *arg
 	return tm_target_open_process((int)pid, &search, s->front.poll, target);
 }
 
+/* A snapshot that is gone is not taken for a process of its number. */
+static struct tm_error *open_number(struct tm_session *s, const struct tm_args *args, uint64_t number, struct tm_target **target)
+{
+	if (s->front.lasting && number && number <= s->last_number)
+		return tm_error_new(TM_ERR_NOTFOUND, "snapshot %llu is gone; 'tm list' shows what is there", (unsigned long long)number);
+	return open_pid(s, args, number, target);
+}
+
 static struct tm_error *open_named(struct tm_session *s, const struct tm_args *args, const char *source, struct tm_snapshot **snapshot,
 	struct tm_target **target)
 {
@@ -130,7 +138,7 @@ static struct tm_error *open_named(struct tm_session *s, const struct tm_args *a
 	if (!stat(source, &st) || strchr(source, '/'))
 		return open_file(s, args, source, snapshot, target);
 	if (all_digits(source))
-		return tm_parse_u64(source, &pid) ? open_pid(s, args, pid, target) : tm_error_new(TM_ERR_NOTFOUND, "no process %s", source);
+		return tm_parse_u64(source, &pid) ? open_number(s, args, pid, target) : tm_error_new(TM_ERR_NOTFOUND, "no process %s", source);
 	return tm_error_new(TM_ERR_NOTFOUND, "%s: no such file%s, and not a process ID", source, s->front.lasting ? " or snapshot of this session" : "");
 }
 

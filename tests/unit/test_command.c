@@ -644,6 +644,7 @@ static void a_session_keeps_snapshots(void **state)
 	struct tm_snapshot *kept = tm_session_snapshot(s, "1");
 	assert_non_null(kept);
 	ok(tm_session_run_line(s, "drop 1 b"));
+	fails(tm_session_run_line(s, "statistics 1"), TM_ERR_NOTFOUND, "snapshot 1 is gone"); /* nor is it process 1 */
 	assert_null(tm_session_snapshot(s, "b"));
 	tm_session_close(s);
 	assert_int_equal(kept->ntraces, 6);
