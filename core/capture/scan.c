@@ -255,7 +255,8 @@ static enum content content(struct tm_finder *f, const struct tm_layout *l, uint
 			      : OTHER;
 }
 
-static struct tm_error *by_content(struct tm_finder *f, const struct scan *s, const struct hit *h, const struct tm_python *p)
+/* No two of them further apart than REACH. */
+static struct tm_error *by_content(struct tm_finder *f, const struct scan *s, const struct hit *h, const struct tm_python *p, uint64_t reach)
 {
 	const struct tm_layout *l = s->shapes[0];
 	if (h->old || content(f, l, h->table) != TRACES)
@@ -264,7 +265,8 @@ static struct tm_error *by_content(struct tm_finder *f, const struct scan *s, co
 	uint64_t empty = 0;
 	for (size_t i = 0; i < s->hits.n; i++) {
 		const struct hit *o = &s->hits.items[i];
-		if (o == h || o->old || o->at + REACH < h->at || o->at > h->at + REACH)
+		uint64_t distance = o->at > h->at ? o->at - h->at : h->at - o->at;
+		if (o == h || o->old || distance > reach)
 			continue;
 		switch (content(f, l, o->table)) {
 		case TRACEBACKS:
@@ -293,6 +295,7 @@ static struct tm_error *scan_module(struct tm_finder *f, const struct tm_module 
 {
 	struct scan s = { .low = UINT64_MAX };
 	struct tm_target *t = f->target;
+	size_t before = f->candidates.n;
 	for (size_t i = 0; i < t->regions.n; i++) {
 		const struct tm_region *r = &t->regions.items[i];
 		if (!(r->prot & TM_WRITE))
@@ -320,8 +323,11 @@ static struct tm_error *scan_module(struct tm_finder *f, const struct tm_module 
 		if (!err)
 			err = try_statics(f, &s, h, p, &fits);
 		if (!err && !fits)
-			err = by_content(f, &s, h, p);
+			err = by_content(f, &s, h, p, REACH);
 	}
+	/* Link-time optimization may put them anywhere: Debian 12's libpython3.11 has 260 KiB between them. */
+	for (size_t i = 0; !err && i < s.hits.n && f->candidates.n == before; i++)
+		err = by_content(f, &s, &s.hits.items[i], p, UINT64_MAX);
 	tm_array_free(&s.hits);
 	return err;
 }
