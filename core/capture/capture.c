@@ -237,21 +237,27 @@ static struct tm_error *explain(struct look *l)
 			nowhere += !t->modules.items[i].file;
 		if (t->modules.n && t->modules.items[0].why)
 			tm_text_printf(&files, "; its program %s: %s", t->modules.items[0].path, t->modules.items[0].why);
-		struct tm_error *err = tm_error_new(TM_ERR_NOTPYTHON, "%s: no Python found in it (%zu ELF files mapped, %zu without a matching file on this machine%s)",
+		struct tm_error *err = t->truncated ?
+			tm_error_new(TM_ERR_CORRUPT, "%s is truncated: nothing of a Python is in what is left of it", t->name) :
+			tm_error_new(TM_ERR_NOTPYTHON, "%s: no Python found in it (%zu ELF files mapped, %zu without a matching file on this machine%s)",
 			t->name, t->modules.n, nowhere, tm_text_str(&files));
 		tm_text_free(&files);
 		return err;
 	}
 	const struct tm_python *p = l->finder.pythons.n ? l->finder.pythons.items : NULL;
 	if (!p && !l->finder.candidates.n)
-		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: cannot tell whether %s is tracing: its data is not in the memory at hand "
-			"(was the core cut, or written with a small coredump_filter?)", t->name, python_by_name(l));
+		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: cannot tell whether %s is tracing: its data is not in the memory at hand (%s)", t->name,
+			python_by_name(l), t->truncated ? "the core file is truncated" : "was the core cut, or written with a small coredump_filter?");
 	if (p && p->free_threaded)
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: a free-threaded Python 3.%u: its layout is not known to tm", t->name, p->hexversion >> 16 & 255);
 	char version[64] = "a Python";
 	if (p && p->hexversion)
 		snprintf(version, sizeof version, "Python 3.%u.%u", p->hexversion >> 16 & 255, p->hexversion >> 8 & 255);
-	const char *hint = p && p->module->why ? p->module->why : "its debug file (-dbg package, --debug-dir) would tell more";
+	const char *hint = t->truncated ? "the core file is truncated"
+		: t->kind == TM_KIND_PROCESS && !t->stopped ? "it ran while it was read: try again, or without --no-stop"
+		: p && p->module->why ? p->module->why
+				      : "it may have been stopped inside a resize of its tables (a moment later it is not), or its debug file (-dbg package, "
+					"--debug-dir) tells more";
 	return tm_error_new(TM_ERR_UNSUPPORTED, "%s: cannot tell whether %s (%s) is tracing: %s; %s", t->name, version,
 		p ? p->module->path : "", l->finder.tried.len ? tm_text_str(&l->finder.tried) : "nothing in its memory looks like tracemalloc's tables, which are made when tracemalloc is imported", hint);
 }

@@ -359,6 +359,12 @@ static uint64_t unlisted(struct judge *j)
 	return n;
 }
 
+/* The process ran while it was read. */
+static bool ran(const struct judge *j)
+{
+	return j->f->target->kind == TM_KIND_PROCESS && !j->f->target->stopped;
+}
+
 static bool contradicts(struct judge *j, const struct tm_state *s, struct tm_text *why)
 {
 	uint64_t bad = j->traces.bad_hash + j->traces.bad, nread = j->traces.walked + j->traces.bad;
@@ -366,7 +372,7 @@ static bool contradicts(struct judge *j, const struct tm_state *s, struct tm_tex
 		tm_text_printf(why, "%" PRIu64 " of %" PRIu64 " traces have a hash or pointer that cannot be", bad, nread);
 	else if (j->traces.misplaced > j->traces.walked * TOLERATED_MISPLACED + 1)
 		tm_text_printf(why, "%" PRIu64 " traces lie in wrong buckets", j->traces.misplaced);
-	else if (j->traces.endless || j->others.endless)
+	else if ((j->traces.endless || j->others.endless) && !ran(j)) /* entries come while they are counted */
 		tm_text_puts(why, "a table holds more entries than it counts");
 	else if ((j->read.wrong + j->read.bad) * TOLERATED > j->read.nread + j->read.bad)
 		tm_text_printf(why, "%" PRIu64 " of %" PRIu64 " tracebacks contradict their hash", j->read.wrong + j->read.bad,
@@ -384,25 +390,34 @@ static bool contradicts(struct judge *j, const struct tm_state *s, struct tm_tex
 	return true;
 }
 
-/* Of a cluster whose order nobody has seen, the total is the word near it that equals the sum. */
+/* The peak lies before or behind it. */
+static void take_total(struct judge *j, struct tm_state *s, uint64_t at)
+{
+	unsigned w = j->c->layout->word;
+	uint64_t below, above;
+	s->has_traced = get_word(j, at, &s->traced);
+	bool b = get_word(j, at - w, &below) && below >= s->traced && below < 1ull << 56;
+	bool a = get_word(j, at + w, &above) && above >= s->traced && above < 1ull << 56;
+	s->has_peak = a != b; /* both or neither: cannot tell */
+	s->peak = a ? above : below;
+	s->peak_at = a ? at + w : at - w;
+}
+
+/* Of a cluster whose order nobody has seen, the total is the word near it that equals the sum, or else the only one in all its data. */
 static void look_for_total(struct judge *j, struct tm_state *s)
 {
 	enum { REACH = 0x120 };
 	unsigned w = j->c->layout->word;
-	uint64_t mask = w == 4 ? UINT32_MAX : UINT64_MAX, v, below, above;
-	if (j->c->traced || s->has_traced)
+	uint64_t sum = j->sums.sum & (w == 4 ? UINT32_MAX : UINT64_MAX), v, at;
+	if (j->c->traced || s->has_traced || !sum)
 		return;
-	for (uint64_t at = j->c->traces - REACH; at <= j->c->traces + REACH && !s->has_traced; at += w) {
-		if (!get_word(j, at, &v) || v != (j->sums.sum & mask) || !v)
-			continue;
-		s->has_traced = true;
-		s->traced = v;
-		bool b = get_word(j, at - w, &below) && below >= v && below < 1ull << 56;
-		bool a = get_word(j, at + w, &above) && above >= v && above < 1ull << 56;
-		s->has_peak = a != b; /* both or neither: cannot tell */
-		s->peak = a ? above : below;
-		s->peak_at = a ? at + w : at - w;
-	}
+	for (at = j->c->traces - REACH; at <= j->c->traces + REACH; at += w)
+		if (get_word(j, at, &v) && v == sum) {
+			take_total(j, s, at);
+			return;
+		}
+	if (j->c->python && tm_find_total(j->f, j->c->python->module, sum, &at))
+		take_total(j, s, at);
 }
 
 static const char *plural(uint64_t n, const char *one, const char *many)
@@ -423,8 +438,8 @@ static bool tell(struct judge *j, const struct tm_state *s, struct tm_snapshot *
 			lost, j->expected, tm_target_why(t, j->traces.missing_at), j->traces.missing_at);
 	else if (j->expected != j->sums.count)
 		ok &= tm_snapshot_note(snap, true,
-			"torn: the tables count %" PRIu64 " traces, %" PRIu64 " were found: the process was stopped inside an update of its tables",
-			j->expected, j->sums.count);
+			"torn: the tables count %" PRIu64 " traces, %" PRIu64 " were found: the process %s",
+			j->expected, j->sums.count, ran(j) ? "ran on" : "was stopped inside an update of its tables");
 	if (j->traces.misplaced + j->others.misplaced)
 		ok &= tm_snapshot_note(snap, true, "torn: %" PRIu64 " %s in a bucket of another hash: a table was being resized",
 			j->traces.misplaced + j->others.misplaced, plural(j->traces.misplaced + j->others.misplaced, "entry lies", "entries lie"));
@@ -458,8 +473,8 @@ static bool tell(struct judge *j, const struct tm_state *s, struct tm_snapshot *
 					j->others.missing + j->others.missing_buckets ? "missing" : "torn", j->tables.items[i].name,
 					j->tables.items[i].nentries, j->tables.items[i].read);
 	if (s->lock_held)
-		ok &= tm_snapshot_note(snap, false, "the process holds the lock of its tables: it was stopped inside an update%s",
-			snap->nnotes ? "" : ", but every count agrees");
+		ok &= tm_snapshot_note(snap, false, "the process holds the lock of its tables: it %s inside an update%s",
+			ran(j) ? "was" : "was stopped", snap->nnotes ? "" : ", but every count agrees");
 	return ok;
 }
 

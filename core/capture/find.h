@@ -65,6 +65,8 @@ struct tm_error *tm_each_data(struct tm_finder *f, const struct tm_module *m,
  */
 bool tm_find_limit(struct tm_finder *f, const struct tm_module *m, const struct tm_layout *l, uint32_t least, bool use_domain,
 	uint32_t *ret);
+/* Where M's data says SUM, a total of traced memory: false unless that is one place, and SUM no small number. */
+bool tm_find_total(struct tm_finder *f, const struct tm_module *m, uint64_t sum, uint64_t *ret);
 /* The state at ADDR as a candidate of LAYOUT. */
 struct tm_candidate tm_runtime_candidate(const struct tm_layout *l, uint64_t addr, enum tm_source source,
 	const struct tm_python *python);

@@ -12,10 +12,14 @@ enum {
 	MOST_TABLE = 256, /* bytes */
 };
 
+/* What a table holds, by a sample. */
+enum content { UNKNOWN, EMPTY, TRACES, TRACEBACKS, FILENAMES, DOMAINS, OTHER };
+
 struct hit {
 	uint64_t at;	/* address of the pointer */
 	uint64_t table; /* what it points to */
 	bool old;	/* shape of ≤ 3.8 */
+	enum content content;
 };
 
 struct scan {
@@ -82,7 +86,7 @@ static struct tm_error *look(struct tm_finder *f, void *ctx, uint64_t addr, cons
 			const uint8_t *table = table_at(&t->memory, s, v, l->table.size, copy);
 			if (!table || !shaped(t, l, table))
 				continue;
-			if (s->hits.n < MOST_HITS && !tm_array_push(&s->hits, ((struct hit) { addr + off, v, k == 1 })))
+			if (s->hits.n < MOST_HITS && !tm_array_push(&s->hits, ((struct hit) { addr + off, v, k == 1, UNKNOWN })))
 				return tm_error_nomem();
 		}
 	}
@@ -206,8 +210,6 @@ static struct tm_error *try_statics(struct tm_finder *f, const struct scan *s, c
 
 /* ---- another linker: by what the tables hold ---- */
 
-enum content { EMPTY, TRACES, TRACEBACKS, FILENAMES, DOMAINS, OTHER };
-
 struct sample {
 	struct tm_walk *w;
 	size_t n;
@@ -233,7 +235,7 @@ static struct tm_error *sample(void *ctx, const struct tm_entry *e, size_t n)
 	return s->n >= 512 ? tm_error_new(TM_ERR_NOTFOUND, "enough") : NULL;
 }
 
-static enum content content(struct tm_finder *f, const struct tm_layout *l, uint64_t addr)
+static enum content sampled(struct tm_finder *f, const struct tm_layout *l, uint64_t addr)
 {
 	struct tm_walk w;
 	struct tm_table table;
@@ -255,20 +257,27 @@ static enum content content(struct tm_finder *f, const struct tm_layout *l, uint
 			      : OTHER;
 }
 
-/* No two of them further apart than REACH. */
-static struct tm_error *by_content(struct tm_finder *f, const struct scan *s, const struct hit *h, const struct tm_python *p, uint64_t reach)
+/* Each is looked into once. */
+static enum content content(struct tm_finder *f, const struct scan *s, struct hit *h)
 {
-	const struct tm_layout *l = s->shapes[0];
-	if (h->old || content(f, l, h->table) != TRACES)
+	if (h->content == UNKNOWN)
+		h->content = sampled(f, s->shapes[0], h->table);
+	return h->content;
+}
+
+/* The others no further than REACH from the pointer to the traces. */
+static struct tm_error *by_content(struct tm_finder *f, const struct scan *s, struct hit *h, const struct tm_python *p, uint64_t reach)
+{
+	if (h->old || content(f, s, h) != TRACES)
 		return NULL;
 	struct tm_candidate c = { .traces = h->at };
 	uint64_t empty = 0;
 	for (size_t i = 0; i < s->hits.n; i++) {
-		const struct hit *o = &s->hits.items[i];
+		struct hit *o = &s->hits.items[i];
 		uint64_t distance = o->at > h->at ? o->at - h->at : h->at - o->at;
 		if (o == h || o->old || distance > reach)
 			continue;
-		switch (content(f, l, o->table)) {
+		switch (content(f, s, o)) {
 		case TRACEBACKS:
 			c.tracebacks = o->at;
 			break;
@@ -316,7 +325,7 @@ static struct tm_error *scan_module(struct tm_finder *f, const struct tm_module 
 	}
 	struct tm_error *err = tm_each_data(f, m, look, &s);
 	for (size_t i = 0; !err && i < s.hits.n; i++) {
-		const struct hit *h = &s.hits.items[i];
+		struct hit *h = &s.hits.items[i];
 		bool fits = false;
 		if (!h->old)
 			err = try_runtime(f, &s, h, p);
@@ -384,4 +393,34 @@ bool tm_find_limit(struct tm_finder *f, const struct tm_module *m, const struct 
 	tm_error_free(tm_each_data(f, m, look_for_limit, &s));
 	*ret = s.found;
 	return s.found && !s.differ;
+}
+
+/* ---- the total ---- */
+
+struct totals {
+	uint64_t sum, at;
+	size_t n;
+};
+
+static struct tm_error *look_for_total(struct tm_finder *f, void *ctx, uint64_t addr, const uint8_t *p, size_t len)
+{
+	struct totals *s = ctx;
+	unsigned w = f->target->memory.word;
+	for (size_t off = (size_t)(-addr & (w - 1)); off + w <= len; off += w)
+		if (tm_load_word(p + off, w, f->target->memory.big) == s->sum) {
+			s->at = addr + off;
+			s->n++;
+		}
+	return NULL;
+}
+
+bool tm_find_total(struct tm_finder *f, const struct tm_module *m, uint64_t sum, uint64_t *ret)
+{
+	enum { LEAST = 1 << 16 }; /* smaller numbers are everywhere */
+	struct totals s = { .sum = sum };
+	if (sum < LEAST)
+		return false;
+	tm_error_free(tm_each_data(f, m, look_for_total, &s));
+	*ret = s.at;
+	return s.n == 1;
 }

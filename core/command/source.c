@@ -119,7 +119,8 @@ static struct tm_error *open_pid(struct tm_session *s, const struct tm_args *arg
 static struct tm_error *open_number(struct tm_session *s, const struct tm_args *args, uint64_t number, struct tm_target **target)
 {
 	if (s->front.lasting && number && number <= s->last_number)
-		return tm_error_new(TM_ERR_NOTFOUND, "snapshot %llu is gone; 'tm list' shows what is there", (unsigned long long)number);
+		return tm_error_new(TM_ERR_NOTFOUND, "snapshot %llu is gone; --pid %llu means the process of that number", (unsigned long long)number,
+			(unsigned long long)number);
 	return open_pid(s, args, number, target);
 }
 

@@ -131,7 +131,7 @@ static struct tm_error *elf_error(const char *path, const char *what)
 	const char *why = elf_errmsg(-1);
 	if (why && strcmp(why, "out of memory") == 0)
 		return tm_error_nomem();
-	return tm_error_new(TM_ERR_CORRUPT, "%s: %s (%s)", path, what, why ? why : "damaged");
+	return tm_error_new(TM_ERR_CORRUPT, "%s: %s: %s", path, what, why ? why : "damaged");
 }
 
 static const char *type_name(unsigned type)
@@ -312,7 +312,7 @@ static struct tm_error *read_segments(struct tm_target *t)
 	tm_autofree GElf_Phdr *loads = NULL;
 	tm_autofree struct filemap *files = NULL;
 	if (elf_getphdrnum(c->elf, &n) || n > MAX_SEGMENTS)
-		return tm_error_new(TM_ERR_CORRUPT, "%s: its program headers cannot be read", t->name);
+		return tm_error_new(TM_ERR_CORRUPT, "%s: its program headers cannot be read (is it truncated?)", t->name);
 	loads = calloc(n ? n : 1, sizeof *loads);
 	if (!loads)
 		return tm_error_nomem();
@@ -346,7 +346,7 @@ static struct tm_error *open_elf(struct tm_target *t)
 	if (memcmp(c->map, ELFMAG, SELFMAG))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: not an ELF file, so not a core", t->name);
 	if (!c->elf || !gelf_getehdr(c->elf, &eh))
-		return elf_error(t->name, "its ELF header cannot be read");
+		return elf_error(t->name, "its ELF header cannot be read (is it truncated?)");
 	if (eh.e_type != ET_CORE)
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: not a core file: %s", t->name, type_name(eh.e_type));
 	tm_memory_init(&t->memory, eh.e_ident[EI_CLASS] == ELFCLASS32 ? 4 : 8, eh.e_ident[EI_DATA] == ELFDATA2MSB);
