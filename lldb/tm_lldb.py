@@ -133,8 +133,9 @@ class Host(Hands):
     def find(self, expression, target, process):
         """Its value, without running anything in the target: even an expression that is interpreted makes LLDB map memory there."""
         frame = self.context.GetFrame() if self.context else None
-        ways = [frame.GetValueForVariablePath, lambda name: frame.FindRegister(name[1:] if name[0] == "$" else "")] if frame else []
-        for way in (*ways, target.FindFirstGlobalVariable):
+        ways = [frame.GetValueForVariablePath, lambda name: frame.FindRegister(name[1:] if name[0] == "$" else ""),
+                lambda name: frame.FindValue(name, lldb.eValueTypeConstResult)] if frame else []  # the last: what 'expression' kept
+        for way in (*ways, lambda path: of_global(target, path)):
             value = way(expression)
             if value and value.GetError().Success():
                 return value
@@ -277,6 +278,13 @@ def say(line, debugger, frame):
     run(debugger, line, lldb.SBExecutionContext(frame), result)
     print(result.GetOutput() or result.GetError(), end="", flush=True)
     return result.Succeeded()
+
+
+def of_global(target, path):
+    """A global variable, or what it leads to: LLDB takes such a path behind a variable only."""
+    name = re.match(r"\w*", path).group()
+    value = target.FindFirstGlobalVariable(name)
+    return value.GetValueForExpressionPath(path[len(name):]) if value and path != name else value
 
 
 def there_still(target, process):

@@ -340,7 +340,7 @@ static PyObject *get_object_traceback(PyObject *module, PyObject *args, PyObject
 		Py_XDECREF(one);
 		return !frames || frames == Py_None ? frames : tm_traceback_make(st, frames, NULL);
 	}
-	PyObject *number = PyNumber_Long(object); /* an int, or a debugger's value */
+	PyObject *number = PyNumber_Long(object); /* an int, or a gdb.Value */
 	uint64_t addr = number ? PyLong_AsUnsignedLongLongMask(number) : 0;
 	Py_XDECREF(number);
 	struct tm_snapshot *s = PyErr_Occurred() ? NULL : capture(st, true, find_block, &addr);
@@ -479,8 +479,8 @@ static PyMethodDef methods[] = {
 		"get_tracemalloc_memory() -> int\n\nBytes that tracemalloc counts for itself." },
 	{ "take_snapshot", take_snapshot, METH_NOARGS, "take_snapshot() -> Snapshot\n\nRaises RuntimeError when not tracing." },
 	{ "get_object_traceback", (PyCFunction)(void (*)(void))get_object_traceback, METH_VARARGS | METH_KEYWORDS,
-		"get_object_traceback(obj) -> Traceback or None\n\nWhere OBJ was allocated. Of a target outside OBJ is its address, or a debugger's\n"
-		"value of it." },
+		"get_object_traceback(obj) -> Traceback or None\n\nWhere OBJ was allocated. Of a target outside OBJ is its address: an int, or what\n"
+		"int() makes one of, such as a gdb.Value." },
 	{ "open", (PyCFunction)(void (*)(void))open_source, METH_VARARGS | METH_KEYWORDS,
 		"open(path_or_pid) -> Snapshot\n\nOf a core, a snapshot file or (an int) a process, which is held for a moment. Raises OSError; tm.Error." },
 	{ "_get_traces", get_traces, METH_NOARGS, NULL },

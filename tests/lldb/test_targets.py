@@ -209,12 +209,13 @@ LIBRARY = """
 #include <stdint.h>
 struct pair { void *object; long number; };
 void *global;
+struct pair box, *to_box = &box;
 void wait_with(void *object)
 {
 	struct pair pair = { object, 7 };
 	struct pair *pointer = &pair;
 	intptr_t number = (intptr_t)object;
-	global = object;
+	global = box.object = object;
 	write(1, "ready\\n", 6);
 	for (;;)
 		pause();
@@ -238,9 +239,9 @@ def test_expressions(any_lldb, tm, tmp_path):
         steps = ["script t = lldb.debugger.GetSelectedTarget().process.GetSelectedThread(); t.SetSelectedFrame("
                  "next(f.idx for f in t if f.name == 'wait_with'))",
                  "script import re; open(%r, 'w').write(str(t.GetSelectedFrame().FindVariable('object').GetValueAsUnsigned()))" % str(tmp_path / "a")]
-        good = ["object", "pair.object", "pointer->object", "number", "global"]
+        good = ["object", "pair.object", "pointer->object", "number", "global", "box.object", "to_box->object"]
         without_a_block = ["pair", "&pair"]
-        bad = ["getpid()", "(int)getpid()", "nosuch", "'", "1.5 + x", "object = 0", "$nosuch", "pair.nosuch"]
+        bad = ["box.nosuch", "box.", "getpid()", "(int)getpid()", "nosuch", "'", "1.5 + x", "object = 0", "$nosuch", "pair.nosuch"]
         maps = open("/proc/%d/maps" % process.pid).read()
         answers = any_lldb.ask(steps + ["tm traceback " + one for one in good + without_a_block + bad] +
                                ["tm traceback --frames 1 -- object", "tm tb object --json", "tm traceback -q object"], "-p", process.pid)
@@ -256,6 +257,8 @@ def test_expressions(any_lldb, tm, tmp_path):
             answer.refused("is no variable")
         assert str(answers[-3]) == tm.output("traceback", address, "--in", process.pid, "--frames", 1)
         assert answers[-2].json() and str(answers[-1]) == tm.output("traceback", address, "--in", process.pid, "-q")
+        kept = any_lldb.ask([*steps, "expression -l c -- (void *)object", "tm traceback $0"], "-p", process.pid)[-1]
+        assert str(kept) == expected
         assert process.alive()
 
 
