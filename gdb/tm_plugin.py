@@ -232,6 +232,9 @@ def run(line):
         raise reported(error) from error
     except gdb.error as error:
         raise reported(error) from error
+    except KeyboardInterrupt:
+        status = 130
+        raise
     finally:
         host.started = float("inf")
         host.clear_progress()
@@ -344,7 +347,7 @@ class Setting(gdb.Parameter):
 
     def get_set_string(self):
         value = {True: "on", False: "off"}.get(self.value, self.value) if isinstance(self.value, bool) else self.value
-        run("config %s '%s'" % (self.name, "" if value is None else value))
+        run(["config", self.name, "" if value is None else str(value)])
         return ""
 
     def get_show_string(self, value):
@@ -354,7 +357,8 @@ class Setting(gdb.Parameter):
     def refresh(cls):
         values = session.settings()
         for setting in cls.every:
-            setting.value = values[setting.name]
+            value = values[setting.name]
+            setting.value = min(value, 0x7fffffff) if type(value) is int else value  # GDB has no larger ones
 
 
 class Prefix(gdb.Command):
@@ -369,8 +373,13 @@ class Function(gdb.Function):
         super().__init__(name)
         self.get = get
 
-    def invoke(self):
-        return self.get()
+    def invoke(self, *arguments):
+        if arguments:
+            raise gdb.GdbError("it takes no arguments")
+        try:
+            return self.get()
+        except (tm.Error, gdb.error) as error:
+            raise reported(error) from error
 
 
 def register():

@@ -288,3 +288,22 @@ def test_tables_are_as_wide_as_the_screen(any_gdb, core):
             terminal.do("set width %d" % width)
             lines = plain(terminal.do("tm statistics --by traceback --format table")).splitlines()
             assert max(len(line) for line in lines if not line.startswith("# ")) <= width
+
+
+def test_functions_say_why_and_no_more(any_gdb, core):
+    """Without the names of Python's classes (ask() sees to that), and on one line."""
+    answers = any_gdb.ask(["print $_tm_traced()", "core-file %s" % core, "print $_tm_traced(1)", "output $_tm_traced()"])
+    answers[0].refused("no process and no core")
+    answers[2].refused("it takes no arguments")
+    assert answers[3].out.isdigit()
+
+
+def test_defaults_that_gdb_has_no_room_for(any_gdb):
+    answers = any_gdb.ask(["tm config limit 99999999999", "tm config limit --json", "tm config quiet on", "show tm quiet", "set tm limit 7", "tm config limit --json"])
+    assert not any(answer.error for answer in answers)
+    assert answers[1].json()["rows"][0]["value"] == 99999999999 and "is on" in answers[3].out and answers[5].json()["rows"][0]["value"] == 7
+
+
+def test_any_text_is_a_default(any_gdb):
+    answers = any_gdb.ask(["set tm exe /it's \"one\" \\ more", "tm config exe --json", "show tm exe"])
+    assert answers[1].json()["rows"][0]["value"] == "/it's \"one\" \\ more" and "/it's" in answers[2].out
