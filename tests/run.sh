@@ -42,7 +42,7 @@ cmake -S . -B build -G Ninja -DTM_TESTS=ON -DTM_WERROR=$werror >/dev/null
 cmake --build build
 
 status=0
-ctest --test-dir build --output-on-failure || status=$?
+ctest --test-dir build --output-on-failure --parallel 2 || status=$?
 log=build/Testing/Temporary/LastTest.log
 grep -hoE '(SKIPPED \[[0-9]+\].*|skipped: .*)' "$log" 2>/dev/null | sort | uniq -c | sort -rn | head -40 || true
 skips=$(grep -hoE '[0-9]+ skipped' "$log" 2>/dev/null | awk '{ n += $1 } END { print n + 0 }')

@@ -19,7 +19,7 @@ static const double slice = 0.5; /* seconds for one thread, before the next one 
 
 /* One thread's flag, and what lay there before. */
 struct armed {
-	uint64_t flag, path, breaker;
+	uint64_t state, flag, path, breaker;
 };
 
 /* ---- the script's file ---- */
@@ -102,11 +102,11 @@ struct tm_error *tm_control_script_allowed(struct tm_control *c)
 		"start it with tm run or PYTHONTRACEMALLOC=1", c->t->name);
 }
 
-/* The thread state number NTH (modulo their count), the main thread's first. */
-static struct tm_error *pick_thread(struct tm_control *c, size_t nth, uint64_t *ret)
+/* All thread states, the main thread's first. */
+static struct tm_error *list_threads(struct tm_control *c, uint64_t states[MOST_THREADS], size_t *ret)
 {
 	struct tm_memory *m = &c->t->memory;
-	uint64_t threads, next, native, states[MOST_THREADS], at, tid;
+	uint64_t threads, next, native, at, tid;
 	size_t n = 0;
 	if (!tm_control_offset(c, c->row->threads, &threads) || !tm_control_offset(c, c->row->next, &next) ||
 	    !tm_control_offset(c, c->row->native_thread_id, &native) || !tm_memory_word(m, c->interpreter + threads, &at))
@@ -121,10 +121,31 @@ static struct tm_error *pick_thread(struct tm_control *c, size_t nth, uint64_t *
 			states[n] = first;
 		}
 	}
-	if (!n)
-		return unreadable(c);
-	*ret = states[nth % n];
-	return NULL;
+	*ret = n;
+	return n ? NULL : unreadable(c);
+}
+
+/* The thread state number NTH (modulo their count). */
+static struct tm_error *pick_thread(struct tm_control *c, size_t nth, uint64_t *ret)
+{
+	uint64_t states[MOST_THREADS];
+	size_t n;
+	struct tm_error *err = list_threads(c, states, &n);
+	if (!err)
+		*ret = states[nth % n];
+	return err;
+}
+
+static bool is_listed(struct tm_control *c, uint64_t state)
+{
+	uint64_t states[MOST_THREADS];
+	size_t n;
+	struct tm_error *err = list_threads(c, states, &n);
+	for (size_t i = 0; !err && i < n; i++)
+		if (states[i] == state)
+			return true;
+	tm_error_free(err);
+	return false;
 }
 
 static struct tm_error *arm(struct tm_control *c, uint64_t state, const char *path, struct armed *a)
@@ -135,7 +156,7 @@ static struct tm_error *arm(struct tm_control *c, uint64_t state, const char *pa
 	    !tm_control_offset(c, c->row->path, &text) || !tm_control_offset(c, c->row->path_size, &size) ||
 	    !tm_control_offset(c, c->row->eval_breaker, &breaker))
 		return unreadable(c);
-	*a = (struct armed) { .flag = state + support + flag, .path = state + support + text, .breaker = state + breaker };
+	*a = (struct armed) { .state = state, .flag = state + support + flag, .path = state + support + text, .breaker = state + breaker };
 	uint32_t pending;
 	if (strlen(path) >= size || !tm_memory_word(&c->t->memory, a->breaker, &bits) || !tm_memory_u32(&c->t->memory, a->flag, &pending))
 		return unreadable(c);
@@ -148,17 +169,21 @@ static struct tm_error *arm(struct tm_control *c, uint64_t state, const char *pa
 	return err ? err : put(c, a->breaker, &bits, sizeof bits);
 }
 
-/* *TAKEN: the thread has begun to run it, so that it is too late. */
-static struct tm_error *disarm(struct tm_control *c, const struct armed *a, bool *taken)
+/*
+ * *TAKEN: the thread has begun to run it, so that it is too late. The memory of one that has ended belongs to somebody else; the state
+ * of a new thread may lie there, without our path.
+ */
+static struct tm_error *disarm(struct tm_control *c, const struct armed *a, const char *path, bool *taken)
 {
 	const uint32_t zero = 0;
 	uint32_t flag;
 	uint64_t bits;
+	char found[MOST_PATH];
+	size_t len = strlen(path) + 1;
 	tm_memory_forget(&c->t->memory);
-	if (!tm_memory_u32(&c->t->memory, a->flag, &flag) || !tm_memory_word(&c->t->memory, a->breaker, &bits)) {
-		*taken = true; /* the thread has ended */
+	if (!is_listed(c, a->state) || !tm_memory_u32(&c->t->memory, a->flag, &flag) || !tm_memory_word(&c->t->memory, a->breaker, &bits) ||
+	    tm_memory_read(&c->t->memory, a->path, found, len) != len || memcmp(found, path, len) != 0)
 		return NULL;
-	}
 	*taken = !flag;
 	if (!flag)
 		return NULL;
@@ -222,7 +247,7 @@ static struct tm_error *one_thread(struct tm_control *c, size_t nth, const struc
 	*done = has_run(s);
 	if (*done)
 		return err;
-	struct tm_error *err2 = disarm(c, &a, &taken);
+	struct tm_error *err2 = disarm(c, &a, s->path, &taken);
 	if (!err && !err2 && taken) { /* it runs, or could not open it */
 		err = c->hands ? run_by_hand(c, s, left) : run_alone(c, s, left);
 		*done = has_run(s);

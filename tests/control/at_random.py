@@ -34,6 +34,16 @@ class InGdb:
         return [self.gdb.execute(text, to_string=True) for text in ("info signals", "show scheduler-locking", "show unwindonsignal", "info breakpoints",
                                                                     "show confirm", "show print thread-events")]
 
+    def where(self):
+        """For whoever has to find out why: where everything stands, and what the last signal said."""
+        told = []
+        for text in ("thread", "bt 12", "p $_siginfo", "info registers", "x/6i $pc", "thread apply all bt 6"):
+            try:
+                told.append(self.gdb.execute(text, to_string=True))
+            except self.error as error:
+                told.append(str(error))
+        return "\n".join(told)
+
 
 class InLldb:
     error = RuntimeError
@@ -71,6 +81,9 @@ class InLldb:
         target = self.debugger.GetSelectedTarget()
         return [self.run("process handle"), target.GetNumBreakpoints(), target.GetNumWatchpoints(), self.debugger.GetAsync()]
 
+    def where(self):
+        return self.run("thread list") + self.run("thread backtrace all --count 8")
+
 
 def one_round(host, rng, number):
     import tm
@@ -99,7 +112,7 @@ def main(host):
             result["ways"][way] = result["ways"].get(way, 0) + 1
             result["rounds"] += 1
     except (AssertionError, host.error) as error:
-        result["error"] = "%s: %s" % (type(error).__name__, error)
+        result["error"] = "%s: %s\n%s" % (type(error).__name__, error, host.where())
     with open(os.environ["TM_ANSWERS"], "w") as file:
         json.dump(result, file)
 

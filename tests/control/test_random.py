@@ -19,7 +19,7 @@ def at_random(run, folder, rounds):
     done = run({"TM_ROUNDS": str(rounds), "TM_ANSWERS": str(answers)})
     assert answers.exists(), (done.stdout + done.stderr)[-2000:]
     result = json.loads(answers.read_text())
-    assert result["error"] is None, result
+    assert result["error"] is None, "%s\n%s" % (result.pop("error"), result)
     assert result["rounds"] == rounds
     return result
 
