@@ -294,7 +294,7 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 		m->wanted.n = 0;
 		err = look_again(l, o->traces);
 		m->frozen = false;
-		if (!err && !m->wanted.n && l->tracing.verdict != TM_REJECTED && l->tracing.verdict != TM_UNREADABLE)
+		if (!err && !m->wanted.n && l->tracing.verdict != TM_REJECTED && l->tracing.verdict != TM_UNREADABLE && !l->tracing.gone)
 			return NULL;
 	}
 	/* Off, nothing found while it ran, or changing too fast to be caught: everything again while it is held. */

@@ -37,6 +37,8 @@ struct judge {
 	uint64_t names_checked, names_wrong; /* entries of the table of filenames */
 	uint64_t names_missing, names_bad, names_odd, name_missing_at;
 	bool short_table; /* some table gave another number of entries than it counts */
+	char gone[40]; /* the name of a table whose buckets are freed already */
+	unsigned ngone;
 	uint64_t truncated; /* blocks */
 	uint64_t own_memory, memory;
 	uint64_t unloaded_domains;
@@ -92,18 +94,55 @@ static struct tm_error *settle(struct judge *j)
 	return NULL;
 }
 
-/* ---- tracebacks ---- */
+/* ---- tables ---- */
 
-static bool add_facts(struct judge *j, const char *name, uint32_t domain, const struct tm_table *t, uint64_t nread, bool counted);
+static uint64_t chunk(uint64_t size)
+{
+	return (size + 8 + 15) / 16 * 16; /* what malloc takes for it */
+}
+
+/* NAME: "traces", "tracebacks" ...; DOMAIN: of the table of traces of another domain than 0. */
+static bool add_facts(struct judge *j, const char *name, uint32_t domain, const struct tm_table *t, uint64_t nread, bool counted)
+{
+	const struct tm_layout *l = j->c->layout;
+	struct tm_table_facts facts = { .address = t->addr, .nentries = t->nentries, .nbuckets = t->nbuckets, .read = nread };
+	if (domain)
+		snprintf(facts.name, sizeof facts.name, "domain %" PRIu32, domain);
+	else
+		snprintf(facts.name, sizeof facts.name, "%s", name);
+	if (nread != t->nentries)
+		j->short_table = true;
+	uint64_t entry = l->entry.value != TM_NONE ? 4u * l->word : 2u * l->word + t->key_size + t->data_size;
+	if (counted) /* get_tracemalloc_memory() forgets the table of domains, and all that entries point to */
+		j->memory += l->table.size + t->nbuckets * l->word + t->nentries * entry;
+	j->own_memory += chunk(l->table.size) + chunk(t->nbuckets * l->word) + t->nentries * chunk(entry);
+	return tm_array_push(&j->tables, facts);
+}
+
+/* One that is gone has no entries for us; that is told. */
+static struct tm_error *load(struct judge *j, const char *name, uint64_t addr, struct tm_table *t)
+{
+	struct tm_error *err = tm_table_header(&j->walk, addr, t);
+	if (err)
+		return tm_error_prefix(err, "the table of %s", name);
+	if (t->gone) {
+		snprintf(j->gone, sizeof j->gone, "%s", name);
+		j->ngone++;
+	}
+	return NULL;
+}
+
+/* ---- tracebacks ---- */
 
 /* What the table of tracebacks lists, whether a block refers to it or not. */
 static struct tm_error *list_tracebacks(struct judge *j, uint64_t addr)
 {
 	struct tm_table table;
 	struct tm_tally_of_walk tally = { 0 };
-	struct tm_error *err = tm_table_load(&j->walk, addr, &table);
-	if (!err)
-		err = tm_list_tracebacks(&j->listed, &j->walk, &table, &tally);
+	struct tm_error *err = load(j, "tracebacks", addr, &table);
+	if (err)
+		return err;
+	err = tm_list_tracebacks(&j->listed, &j->walk, &table, &tally);
 	if (err)
 		return tm_error_prefix(err, "the table of tracebacks");
 	tally.bad += j->listed.nvalues;
@@ -152,37 +191,19 @@ static struct tm_error *check_filenames(void *ctx, const struct tm_entry *e, siz
 	return NULL;
 }
 
-/* ---- tables ---- */
-
-static uint64_t chunk(uint64_t size)
-{
-	return (size + 8 + 15) / 16 * 16; /* what malloc takes for it */
-}
-
-static bool add_facts(struct judge *j, const char *name, uint32_t domain, const struct tm_table *t, uint64_t nread, bool counted)
-{
-	const struct tm_layout *l = j->c->layout;
-	struct tm_table_facts facts = { .address = t->addr, .nentries = t->nentries, .nbuckets = t->nbuckets, .read = nread };
-	if (domain)
-		snprintf(facts.name, sizeof facts.name, "domain %" PRIu32, domain);
-	else
-		snprintf(facts.name, sizeof facts.name, "%s", name);
-	if (nread != t->nentries)
-		j->short_table = true;
-	uint64_t entry = l->entry.value != TM_NONE ? 4u * l->word : 2u * l->word + t->key_size + t->data_size;
-	if (counted) /* get_tracemalloc_memory() forgets the table of domains, and all that entries point to */
-		j->memory += l->table.size + t->nbuckets * l->word + t->nentries * entry;
-	j->own_memory += chunk(l->table.size) + chunk(t->nbuckets * l->word) + t->nentries * chunk(entry);
-	return tm_array_push(&j->tables, facts);
-}
+/* ---- walks ---- */
 
 static struct tm_error *walk_traces(struct judge *j, uint64_t addr, uint32_t domain)
 {
 	struct tm_table table;
 	struct tm_tally_of_walk tally = { 0 };
-	struct tm_error *err = tm_table_load(&j->walk, addr, &table);
+	char name[40];
+	snprintf(name, sizeof name, domain ? "traces of domain %" PRIu32 : "traces", domain);
+	struct tm_error *err = load(j, name, addr, &table);
 	if (err)
-		return tm_error_prefix(err, domain ? "the table of traces of domain %" PRIu32 : "the table of traces", domain);
+		return err;
+	if (table.gone)
+		return add_facts(j, "traces", domain, &table, 0, true) ? NULL : tm_error_nomem();
 	uint64_t before = j->sums.count;
 	if (j->sums.count + table.nentries > UINT32_MAX)
 		return tm_error_new(TM_ERR_CORRUPT, "more than %u traces: tm does not count that far", UINT32_MAX);
@@ -222,10 +243,9 @@ static struct tm_error *walk_domains(struct judge *j, uint64_t addr)
 	struct tm_table table;
 	struct tm_tally_of_walk tally = { 0 };
 	entries_array domains = { 0 };
-	struct tm_error *err = tm_table_load(&j->walk, addr, &table);
-	if (err)
-		return tm_error_prefix(err, "the table of domains");
-	err = tm_walk_entries(&j->walk, &table, NULL, collect, &domains, &tally);
+	struct tm_error *err = load(j, "domains", addr, &table);
+	if (!err && !table.gone)
+		err = tm_walk_entries(&j->walk, &table, NULL, collect, &domains, &tally);
 	for (size_t i = 0; !err && i < domains.n; i++) {
 		const struct tm_entry *e = &domains.items[i];
 		if (e->key > UINT32_MAX || e->hash != e->key) {
@@ -256,10 +276,9 @@ static struct tm_error *walk_keys(struct judge *j, const char *name, uint64_t ad
 {
 	struct tm_table table;
 	struct tm_tally_of_walk tally = { 0 };
-	struct tm_error *err = tm_table_load(&j->walk, addr, &table);
-	if (err)
-		return tm_error_prefix(err, "the table of %s", name);
-	err = tm_walk_entries(&j->walk, &table, NULL, fn, j, &tally);
+	struct tm_error *err = load(j, name, addr, &table);
+	if (!err && !table.gone)
+		err = tm_walk_entries(&j->walk, &table, NULL, fn, j, &tally);
 	if (err)
 		return err;
 	tm_tally_of_walk_add(&j->others, &tally);
@@ -321,10 +340,10 @@ static struct tm_error *walk_all(struct judge *j, const struct tm_state *s)
 {
 	enum { MOST_EXPECTED = 1 << 21 };
 	struct tm_table tracebacks, traces;
-	struct tm_error *err = tm_table_load(&j->walk, s->tracebacks, &tracebacks);
+	struct tm_error *err = tm_table_header(&j->walk, s->tracebacks, &tracebacks);
 	if (err)
 		return tm_error_prefix(err, "the table of tracebacks");
-	err = tm_table_load(&j->walk, s->traces, &traces);
+	err = tm_table_header(&j->walk, s->traces, &traces);
 	if (err)
 		return tm_error_prefix(err, "the table of traces");
 	uint64_t expected = tracebacks.nentries < traces.nentries ? tracebacks.nentries : traces.nentries;
@@ -346,7 +365,7 @@ static uint64_t unlisted(struct judge *j)
 {
 	const struct tm_listed *l = &j->listed;
 	uint64_t n = l->nreferred - l->nfound, at = j->c->empty;
-	if (!n)
+	if (!n || (j->ngone && !l->nfound))
 		return 0;
 	if (at && j->c->layout->runtime.empty_is_pointer && j->c->layout->root == TM_ROOT_RUNTIME && !get_word(j, j->c->empty, &at))
 		at = 0;
@@ -466,6 +485,9 @@ static bool tell(struct judge *j, const struct tm_state *s, struct tm_snapshot *
 		ok &= tm_snapshot_note(snap, true, "unchecked: the process's own total of traced memory was not found, so the sum of sizes could not be compared with it");
 	else if ((j->sums.sum & mask) != s->traced && !lost)
 		ok &= tm_snapshot_note(snap, true, "torn: the sizes add up to %" PRIu64 " bytes, the process counts %" PRIu64, j->sums.sum & mask, s->traced);
+	if (j->ngone)
+		ok &= tm_snapshot_note(snap, true, "torn: the table of %s was being resized: its old buckets are freed, the new ones known to nobody yet",
+			j->gone);
 	if (j->short_table && j->expected == j->sums.count)
 		for (size_t i = 0; i < j->tables.n; i++)
 			if (j->tables.items[i].read != j->tables.items[i].nentries)
@@ -613,12 +635,19 @@ static struct tm_error *judge(struct judge *j, struct tm_judgement *ret)
 	j->unlisted = unlisted(j);
 	if (contradicts(j, s, &ret->why))
 		return NULL;
-	if (!s->has_config && !j->sums.count) { /* empty tables, and nothing says that they are in use */
+	/* The rest speaks for it: one table is resized at a time, and each traceback has a hash. */
+	if (j->ngone && (j->ngone > 1 || !j->read.nread)) {
+		ret->verdict = TM_UNREADABLE;
+		tm_text_printf(&ret->why, "the buckets of the table of %s are nowhere", j->gone);
+		return NULL;
+	}
+	if (!s->has_config && !j->sums.count && !j->ngone) { /* empty tables, and nothing says that they are in use */
 		ret->verdict = TM_UNREADABLE;
 		tm_text_puts(&ret->why, "its tables are empty and its configuration was not found");
 		return NULL;
 	}
 	ret->verdict = TM_TRACING;
+	ret->gone = j->ngone;
 	look_for_total(j, s);
 	return freeze(j, ret);
 }

@@ -71,8 +71,8 @@ static bool compare(struct tm_listed *l, struct tm_merge *merge)
 
 struct tm_error *tm_list_tracebacks(struct tm_listed *l, struct tm_walk *w, const struct tm_table *table, struct tm_tally_of_walk *tally)
 {
-	size_t n = table->nentries < PARALLEL ? 1 : tm_threads_for(w->target);
-	struct part *parts = calloc(n, sizeof *parts);
+	size_t n = table->gone ? 0 : table->nentries < PARALLEL ? 1 : tm_threads_for(w->target);
+	struct part *parts = calloc(n + 1, sizeof *parts);
 	struct tm_job jobs[TM_MOST_THREADS];
 	struct tm_merge merge = { .n = n };
 	uint64_t next = 0;
@@ -86,7 +86,7 @@ struct tm_error *tm_list_tracebacks(struct tm_listed *l, struct tm_walk *w, cons
 		jobs[i] = (struct tm_job) { .work = work, .ctx = p, .poll = &p->walk.poll };
 		merge.marks[i] = &p->marks;
 	}
-	struct tm_error *err = tm_threads_run(jobs, n);
+	struct tm_error *err = n ? tm_threads_run(jobs, n) : NULL;
 	if (!err && !compare(l, &merge))
 		err = tm_error_nomem();
 	for (size_t i = 0; i < n; i++) {

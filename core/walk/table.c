@@ -35,7 +35,7 @@ static bool mapped(struct tm_target *t, uint64_t addr, uint64_t len)
 	return r != NULL;
 }
 
-struct tm_error *tm_table_load(struct tm_walk *w, uint64_t addr, struct tm_table *ret)
+struct tm_error *tm_table_header(struct tm_walk *w, uint64_t addr, struct tm_table *ret)
 {
 	const struct tm_layout *l = w->layout;
 	struct tm_memory *m = &w->target->memory;
@@ -60,8 +60,18 @@ struct tm_error *tm_table_load(struct tm_walk *w, uint64_t addr, struct tm_table
 	    t.nentries > most || !t.buckets || !inline_ok)
 		return tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: %llu entries in %llu buckets cannot be",
 			(unsigned long long)addr, (unsigned long long)t.nentries, (unsigned long long)t.nbuckets);
-	if (t.buckets + (t.nbuckets * l->word - 1) < t.buckets || !mapped(w->target, t.buckets, t.nbuckets * l->word))
-		return tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: its buckets are nowhere", (unsigned long long)addr);
+	t.gone = t.buckets + (t.nbuckets * l->word - 1) < t.buckets || !mapped(w->target, t.buckets, t.nbuckets * l->word);
+	if (t.gone && t.nentries > tm_memory_size(m) / (2u * l->word)) /* nothing else bounds it */
+		return tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: %llu entries in so little memory cannot be", (unsigned long long)addr,
+			(unsigned long long)t.nentries);
 	*ret = t;
 	return NULL;
+}
+
+struct tm_error *tm_table_load(struct tm_walk *w, uint64_t addr, struct tm_table *ret)
+{
+	struct tm_error *err = tm_table_header(w, addr, ret);
+	if (!err && ret->gone)
+		err = tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: its buckets are nowhere", (unsigned long long)addr);
+	return err;
 }

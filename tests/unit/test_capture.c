@@ -308,6 +308,42 @@ static void a_table_that_is_just_growing_is_torn(void **state)
 	process_free(&p);
 }
 
+/* Between the free() of the old array and the new pointer: any of the tables, but only one at a time. */
+static void a_table_whose_buckets_are_freed_is_torn(void **state)
+{
+	for (size_t i = 0; i < COUNT(builds); i++) {
+		struct process p;
+		begin(&p, &builds[i]);
+		struct img_table *tables[] = { &p.traces, &p.tracebacks, &p.filenames, &p.domains, &p.numpy };
+		bool shuffled = builds[i].where == SHUFFLED; /* known by its entries alone */
+		for (int k = 0; k < (builds[i].minor >= 9 ? 5 : 3) && !shuffled; k++) {
+			uint64_t at = tables[k]->addr + 2u * p.m.word;
+			img_word(&p.m, at, 0x5010);
+			struct tm_snapshot *s = capture_process(&p);
+			assert_true(s->about.tracing);
+			assert_false(s->about.complete);
+			assert_true(has_note(s, true, "its old buckets are freed"));
+			assert_true(has_note(s, true, "entries, 0 were found"));
+			assert_true(s->about.has_traced);
+			assert_int_equal(s->about.traced, img_get(&p.m, p.traced_at, p.m.word));
+			if (k == 1 || k == 2)
+				assert_whole(s);
+			else
+				assert_true(has_note(s, true, "torn: the sizes add up to"));
+			tm_snapshot_unref(s);
+			img_word(&p.m, at, tables[k]->buckets);
+		}
+		img_word(&p.m, p.traces.addr + 2u * p.m.word, 0x5010);
+		img_word(&p.m, p.tracebacks.addr + 2u * p.m.word, 0x5010);
+		struct tm_target *t = img_open(&p.m);
+		struct tm_snapshot *s = NULL;
+		fails(tm_capture(t, &(struct tm_capture_options) { .traces = true }, &s), TM_ERR_UNSUPPORTED, "cannot tell whether");
+		assert_null(s);
+		tm_target_close(t);
+		process_free(&p);
+	}
+}
+
 static void a_total_that_is_not_the_sum_is_torn(void **state)
 {
 	for (size_t i = 0; i < COUNT(builds); i++) {
@@ -1037,6 +1073,7 @@ int main(void)
 		cmocka_unit_test(a_table_that_counts_one_more_than_it_chains_is_torn),
 		cmocka_unit_test(a_table_that_counts_one_less_than_it_chains_is_torn),
 		cmocka_unit_test(a_table_that_is_just_growing_is_torn),
+		cmocka_unit_test(a_table_whose_buckets_are_freed_is_torn),
 		cmocka_unit_test(a_total_that_is_not_the_sum_is_torn),
 		cmocka_unit_test(a_total_that_is_nowhere_leaves_the_sum_unchecked),
 		cmocka_unit_test(a_held_lock_is_told_and_does_not_make_the_result_incomplete),

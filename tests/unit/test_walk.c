@@ -527,6 +527,16 @@ static void tables_that_cannot_be_are_refused(void **state)
 		words[2] = nowhere[i];
 		fails(tm_table_load(&v.w, put.addr, &table), TM_ERR_CORRUPT, NULL);
 	}
+	words[0] = 7; /* as in a resize: the old buckets are freed */
+	words[2] = 0x5000;
+	ok(tm_table_header(&v.w, put.addr, &table));
+	assert_true(table.gone);
+	assert_int_equal(table.nentries, 7);
+	words[0] = 1ull << 30;
+	words[1] = 1ull << 32;
+	fails(tm_table_header(&v.w, put.addr, &table), TM_ERR_CORRUPT, "entries in so little memory");
+	words[0] = 0;
+	words[1] = 32;
 	words[2] = page + 8192 - 31 * 8; /* the last bucket is one word too far */
 	fails(tm_table_load(&v.w, put.addr, &table), TM_ERR_CORRUPT, "buckets are nowhere");
 	words[2] = page + 8192 - 32 * 8;

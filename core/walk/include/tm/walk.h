@@ -33,6 +33,7 @@ enum tm_seen tm_walk_why(struct tm_walk *w, uint64_t addr);
 struct tm_table {
 	uint64_t addr, nentries, nbuckets, buckets;
 	uint64_t key_size, data_size; /* 0 where entries hold pointers */
+	bool gone; /* its buckets lie in no memory: CPython frees the old ones of a resize before it names the new ones (hashtable_rehash) */
 };
 
 /* What a walk over a table met. */
@@ -50,6 +51,8 @@ struct tm_tally_of_walk {
 
 /* FAULT: not here; CORRUPT: no such table can exist. */
 struct tm_error *tm_table_load(struct tm_walk *w, uint64_t addr, struct tm_table *ret);
+/* The same, but one whose buckets are gone is a table, too; nobody may walk it. */
+struct tm_error *tm_table_header(struct tm_walk *w, uint64_t addr, struct tm_table *ret);
 
 struct tm_entry {
 	uint64_t key, hash, value; /* value: 0 where data is inline */
