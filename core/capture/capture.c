@@ -153,6 +153,8 @@ static struct tm_error *describe(struct look *l, const struct tm_candidate *c, s
 	a->pid = t->pid;
 	a->signal = t->signal;
 	a->is_live = t->kind == TM_KIND_PROCESS || t->kind == TM_KIND_HOST;
+	a->other_files = t->pid && (t->kind == TM_KIND_PROCESS || (t->kind == TM_KIND_HOST && tm_process_is_ours(t->pid))) &&
+		tm_process_has_other_files(t->pid);
 	a->has_fault = t->has_fault;
 	a->fault_address = t->fault_address;
 	a->time = (uint64_t)time(NULL);

@@ -81,6 +81,7 @@ static const struct field {
 	FIELD(27, TYPE_BOOL, has_addresses),
 	FIELD(28, TYPE_BOOL, has_total_nframe),
 	FIELD(29, TYPE_U64, truncated),
+	FIELD(30, TYPE_BOOL, other_files),
 #undef FIELD
 };
 enum { NFIELDS = sizeof fields / sizeof *fields };

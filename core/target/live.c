@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -314,6 +315,20 @@ static bool is_us(long tracer)
 bool tm_process_is_ours(int pid)
 {
 	return is_us(status_field(pid, "TracerPid"));
+}
+
+static bool differs(int pid, const char *what)
+{
+	char theirs[64], ours[64];
+	struct stat a, b;
+	snprintf(theirs, sizeof theirs, "/proc/%d/%s", pid, what);
+	snprintf(ours, sizeof ours, "/proc/self/%s", what);
+	return !stat(theirs, &a) && !stat(ours, &b) && (a.st_dev != b.st_dev || a.st_ino != b.st_ino);
+}
+
+bool tm_process_has_other_files(int pid)
+{
+	return differs(pid, "ns/mnt") || differs(pid, "root");
 }
 
 static struct tm_error *stop(struct tm_target *t)

@@ -489,6 +489,26 @@ def test_another_file_at_the_path_outside(tm, tmp_path):
         assert complete(tm, core, "--exe", path) == live
 
 
+def test_source_lines_are_the_process_own(tm, tmp_path):
+    """Where it sees another file by that name than we do, none is shown; where both see the same one, its line is."""
+    text = "import sys, tracemalloc; tracemalloc.start()\nheld = bytearray(100000)  # %s\nprint(tracemalloc.is_tracing(), flush=True); sys.stdin.read()\n"
+    (tmp_path / "inside").mkdir()
+    both, hidden = tmp_path / "both.py", tmp_path / "inside" / "hidden.py"
+    both.write_text(text % "the same")
+    hidden.write_text(text % "another one")
+    (tmp_path / "theirs.py").write_text(text % "theirs")
+    command = unshared('mount -t tmpfs none "%s" && cp "%s" "%s" && exec "$@"' % (tmp_path / "inside", tmp_path / "theirs.py", hidden))
+    for program, shown in (both, True), (hidden, False):
+        with subprocess.Popen([*command, sources.PYTHON, "-S", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "True\n"
+            assert hidden.read_text() == text % "another one"
+            block = max(tm.json("traces", process.pid, "-n", 0)["rows"], key=lambda row: row["size"])
+            said = tm.output("traceback", block["address"], "-p", process.pid)
+            assert 'File "%s", line 2' % program in said
+            assert ("held = bytearray(100000)  # the same" in said) == shown and "another one" not in said, said
+            process.stdin.close()
+
+
 @pytest.mark.parametrize("change", ["removed", "replaced", "truncated"])
 def test_an_interpreter_that_is_gone(tm, tmp_path, change):
     path, environment = installed(tmp_path / "copy")
