@@ -33,7 +33,7 @@ struct thread {
 };
 
 struct live {
-	int pid;
+	int pid; /* its main thread, or, when that has ended, one that lives */
 	int mem; /* /proc/PID/mem, where process_vm_readv is not allowed; -1: not needed */
 	TM_ARRAY(struct thread) threads;
 	const struct tm_holder *holder; /* of this very process; else NULL */
@@ -76,6 +76,23 @@ static char thread_state(int pid, int tid)
 	buf[n] = 0;
 	char *paren = strrchr(buf, ')');
 	return paren && paren[1] == ' ' ? paren[2] : 0;
+}
+
+/* A main thread may end before the others (pthread_exit()): its own entries in /proc are empty then, those of any other thread are not. */
+static int living_thread(int leader)
+{
+	char path[64], state = thread_state(leader, leader);
+	int found = leader;
+	snprintf(path, sizeof path, "/proc/%d/task", leader);
+	DIR *d = state == 'Z' ? opendir(path) : NULL;
+	for (struct dirent *e; d && found == leader && (e = readdir(d));) {
+		int tid = atoi(e->d_name);
+		state = tid > 0 ? thread_state(leader, tid) : 0;
+		found = state && !strchr("ZXx", state) ? tid : found;
+	}
+	if (d)
+		closedir(d);
+	return found;
 }
 
 static struct tm_error *no_permission(int pid)
@@ -419,7 +436,7 @@ static const struct tm_target_ops ops = { .stop = stop, .resume = resume, .open_
 
 static void read_auxv(struct tm_target *t)
 {
-	FILE *f = proc_file(t->pid, "auxv");
+	FILE *f = proc_file(((struct live *)t->impl)->pid, "auxv");
 	if (!f)
 		return;
 	union {
@@ -439,7 +456,7 @@ static struct tm_error *read_exe(struct tm_target *t)
 {
 	char link[64], path[4096];
 	unsigned char ident[EI_NIDENT];
-	snprintf(link, sizeof link, "/proc/%d/exe", t->pid);
+	snprintf(link, sizeof link, "/proc/%d/exe", ((struct live *)t->impl)->pid);
 	ssize_t n = readlink(link, path, sizeof path - 1);
 	if (n < 0)
 		return errno == ENOENT ? tm_error_new(TM_ERR_NOTPYTHON, "process %d has no program (a kernel thread?)", t->pid)
@@ -496,7 +513,7 @@ static struct tm_error *open_process(int pid, const struct tm_target_ops *how, c
 		tm_target_close(t);
 		return tm_error_nomem();
 	}
-	*l = (struct live) { .pid = (int)leader, .mem = -1 };
+	*l = (struct live) { .pid = living_thread((int)leader), .mem = -1 };
 	t->impl = l;
 	t->ops = how;
 	t->pid = (int)leader;

@@ -489,6 +489,25 @@ def test_another_file_at_the_path_outside(tm, tmp_path):
         assert complete(tm, core, "--exe", path) == live
 
 
+def test_a_process_whose_main_thread_has_ended(tm, tmp_path):
+    code = ("import ctypes, sys, threading, time, tracemalloc; tracemalloc.start()\n"
+            "held = bytearray(100000)\n"
+            "def work():\n print(tracemalloc.is_tracing(), flush=True)\n sys.stdin.read()\n"
+            "threading.Thread(target=work).start()\n"
+            "ctypes.CDLL(None).pthread_exit(None)\n")
+    with subprocess.Popen([sources.PYTHON, "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "True\n"
+            until = time.monotonic() + shell.LIMIT
+            while ") Z " not in pathlib.Path("/proc/%d/stat" % process.pid).read_text():
+                assert time.monotonic() < until
+            answer = tm.json("statistics", process.pid, "-n", 0)
+            assert answer["complete"] and answer["rows"][0]["size"] > 100000, answer
+            assert tm.json("statistics", process.pid, "-n", 0, "--no-stop")["rows"] == answer["rows"]
+        finally:
+            process.kill()
+
+
 def test_source_lines_are_the_process_own(tm, tmp_path):
     """Where it sees another file by that name than we do, none is shown; where both see the same one, its line is."""
     text = "import sys, tracemalloc; tracemalloc.start()\nheld = bytearray(100000)  # %s\nprint(tracemalloc.is_tracing(), flush=True); sys.stdin.read()\n"
