@@ -236,13 +236,15 @@ static struct tm_error *explain(struct look *l)
 		struct tm_text files = { 0 };
 		size_t nowhere = 0;
 		for (size_t i = 0; i < t->modules.n; i++)
-			nowhere += !t->modules.items[i].file;
+			nowhere += t->modules.items[i].why != NULL;
+		if (nowhere)
+			tm_text_printf(&files, ", %zu without a matching file on this machine", nowhere);
 		if (t->modules.n && t->modules.items[0].why)
 			tm_text_printf(&files, "; its program %s: %s", t->modules.items[0].path, t->modules.items[0].why);
 		struct tm_error *err = t->truncated ?
 			tm_error_new(TM_ERR_CORRUPT, "%s is truncated: nothing of a Python is in what is left of it", t->name) :
-			tm_error_new(TM_ERR_NOTPYTHON, "%s: no Python found in it (%zu ELF files mapped, %zu without a matching file on this machine%s)",
-			t->name, t->modules.n, nowhere, tm_text_str(&files));
+			tm_error_new(TM_ERR_NOTPYTHON, "%s: no Python found in it (%zu ELF files mapped%s)", t->name, t->modules.n,
+			tm_text_str(&files));
 		tm_text_free(&files);
 		return err;
 	}

@@ -114,6 +114,11 @@ static const char *dashed(const char *word)
 	return word;
 }
 
+/* Unlike SIG_IGN, what 'tm run' starts does not inherit it. */
+static void ignore(int number)
+{
+}
+
 int main(int argc, char **argv)
 {
 	struct progress progress = { .terminal = isatty(STDERR_FILENO) };
@@ -130,6 +135,8 @@ int main(int argc, char **argv)
 		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &sa, NULL);
 	}
+	struct sigaction nothing = { .sa_handler = ignore }; /* a file that grows too large is an error of write() then */
+	sigaction(SIGXFSZ, &nothing, NULL);
 	struct tm_front front = { .out = { write_out, &output }, .poll = { poll, &progress }, .terminal = isatty(STDOUT_FILENO),
 		.width = ws.ws_col, .shell = run_own, .control = drive, .launch = tm_shell_launch };
 	front.ctx = &front.out;

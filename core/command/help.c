@@ -1,5 +1,6 @@
 /* tm help, tm version: written from the tables of commands and options. */
 #include "args.h"
+#include "tm/store.h"
 #include <elfutils/version.h>
 #include <string.h>
 
@@ -143,6 +144,8 @@ struct tm_error *tm_run_help(struct tm_session *s, const struct tm_args *args)
 struct tm_error *tm_run_version(struct tm_session *s, const struct tm_args *args)
 {
 	struct tm_text t = { 0 };
-	tm_text_printf(&t, "tm %s (elfutils 0.%d)\n", TM_VERSION, _ELFUTILS_VERSION);
+	tm_text_printf(&t, "tm %s (elfutils 0.%d, ", TM_VERSION, _ELFUTILS_VERSION);
+	tm_store_versions(&t);
+	tm_text_puts(&t, ")\n");
 	return put(s, &t);
 }

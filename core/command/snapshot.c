@@ -133,6 +133,8 @@ struct tm_error *tm_run_dump(struct tm_session *s, const struct tm_args *args)
 	enum tm_pickle_shape shape;
 	if (!args->output)
 		return tm_error_new(TM_ERR_USAGE, "where to? usage: tm %s %s", args->command->name, args->command->operands);
+	if (args->for_python && args->dump_as != TM_DUMP_PICKLE)
+		return tm_error_new(TM_ERR_USAGE, "--for-python goes with --as pickle");
 	struct tm_error *err = shape_for(args->for_python, &shape);
 	return err ? err : tm_run_snapshot(s, args);
 }

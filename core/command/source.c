@@ -15,9 +15,25 @@ const char *tm_plural(uint64_t n, const char *one, const char *many)
 	return n == 1 ? one : many;
 }
 
-static struct tm_search search_of(const struct tm_args *args)
+static struct tm_error *require(const char *option, const char *path, bool folder)
 {
-	return (struct tm_search) { .exe = args->exe, .sysroot = args->sysroot, .debug_dirs = args->debug_dirs };
+	struct stat st;
+	if (!path)
+		return NULL;
+	int error = stat(path, &st) ? errno : folder && !S_ISDIR(st.st_mode) ? ENOTDIR : !folder && S_ISDIR(st.st_mode) ? EISDIR : 0;
+	return error ? tm_error_os(error, "%s %s", option, path) : NULL;
+}
+
+/* A mistyped path would be no different from a file that does not help. */
+static struct tm_error *search_of(const struct tm_args *args, struct tm_search *ret)
+{
+	*ret = (struct tm_search) { .exe = args->exe, .sysroot = args->sysroot, .debug_dirs = args->debug_dirs };
+	struct tm_error *err = require("--exe", args->exe, false);
+	if (!err)
+		err = require("--sysroot", args->sysroot, true);
+	for (const char *const *d = args->debug_dirs; !err && d && *d; d++)
+		err = require("--debug-dir", *d, true);
+	return err;
 }
 
 static struct tm_error *open_compressed(const char *path, const struct tm_search *search, const struct tm_poll *poll,
@@ -98,8 +114,9 @@ struct tm_error *tm_open_file(const char *path, const struct tm_search *search, 
 static struct tm_error *open_file(struct tm_session *s, const struct tm_args *args, const char *path, struct tm_snapshot **snapshot,
 	struct tm_target **target)
 {
-	struct tm_search search = search_of(args);
-	return tm_open_file(path, &search, &s->front.poll, snapshot, target);
+	struct tm_search search;
+	struct tm_error *err = search_of(args, &search);
+	return err ? err : tm_open_file(path, &search, &s->front.poll, snapshot, target);
 }
 
 static bool all_digits(const char *s)
@@ -109,10 +126,11 @@ static bool all_digits(const char *s)
 
 static struct tm_error *open_pid(struct tm_session *s, const struct tm_args *args, uint64_t pid, struct tm_target **target)
 {
-	struct tm_search search = search_of(args);
-	if (!pid || pid > INT32_MAX)
-		return tm_error_new(TM_ERR_NOTFOUND, "no process %llu", (unsigned long long)pid);
-	return tm_target_open_process((int)pid, &search, s->front.poll, target);
+	struct tm_search search;
+	struct tm_error *err = search_of(args, &search);
+	if (!err && (!pid || pid > INT32_MAX))
+		err = tm_error_new(TM_ERR_NOTFOUND, "no process %llu", (unsigned long long)pid);
+	return err ? err : tm_target_open_process((int)pid, &search, s->front.poll, target);
 }
 
 /* A snapshot that is gone is not taken for a process of its number. */
@@ -165,8 +183,10 @@ struct tm_error *tm_source_open(struct tm_session *s, const struct tm_args *args
 	else if (source)
 		err = open_named(s, args, source, &snapshot, &target);
 	else if (s->front.target) {
-		struct tm_search search = search_of(args);
-		err = s->front.target(s->front.ctx, &search, (enum tm_road)args->road, &target);
+		struct tm_search search;
+		err = search_of(args, &search);
+		if (!err)
+			err = s->front.target(s->front.ctx, &search, (enum tm_road)args->road, &target);
 	} else
 		err = no_source(args->command);
 	if (!err && target) {
@@ -208,8 +228,8 @@ struct tm_error *tm_source_tracing(const struct tm_snapshot *s)
 	if (s->about.tracing)
 		return NULL;
 	return tm_error_new(TM_ERR_NOTTRACING,
-		"%s (Python %s): tracemalloc is not tracing; start the program with PYTHONTRACEMALLOC=1 or python -X tracemalloc",
-		s->about.target, s->about.python ? s->about.python : "?");
+		"%s (Python %s): tracemalloc is not tracing; %sstart the program with PYTHONTRACEMALLOC=1 or python -X tracemalloc",
+		s->about.target, s->about.python ? s->about.python : "?", s->about.is_live ? "switch it on (tm start), or " : "");
 }
 
 struct tm_error *tm_source_strict(const struct tm_args *args, const struct tm_snapshot *s)

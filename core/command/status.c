@@ -69,8 +69,9 @@ static void tracing_lines(struct lines *l, const struct tm_snapshot *s)
 	struct tm_text *t = line(l, "tracing");
 	if (!a->tracing) {
 		tm_text_puts(t, "no");
-		tm_text_puts(line(l, "what to do"),
-			"start the program with PYTHONTRACEMALLOC=1 or python -X tracemalloc, or call tracemalloc.start() in it");
+		tm_text_printf(line(l, "what to do"),
+			"start the program with PYTHONTRACEMALLOC=1 or python -X tracemalloc, or call tracemalloc.start() in it%s",
+			a->is_live ? " (tm start does)" : "");
 		return;
 	}
 	tm_text_puts(t, "yes");

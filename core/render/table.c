@@ -11,7 +11,7 @@ static size_t short_path(const char *s, size_t len)
 	size_t at = len;
 	for (int parts = 0; at > 0; at--)
 		if (s[at - 1] == '/' && ++parts == SHOWN_PARTS)
-			return at;
+			return at > 1 ? at : 0;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #define ZLIB_CONST
+#include <xxhash.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -349,4 +350,10 @@ struct tm_error *tm_compressed_open(const char *path, const struct tm_poll *poll
 	}
 	*ret = s.fd;
 	return NULL;
+}
+
+void tm_store_versions(struct tm_text *t)
+{
+	tm_text_printf(t, "zlib %s, liblzma %s, zstd %s, xxHash %d.%d.%d", zlibVersion(), lzma_version_string(), ZSTD_versionString(),
+		XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
 }

@@ -185,6 +185,29 @@ def test_no_such_file(tm, tmp_path):
     tm.refused(FAILED, "status", "/" + "x" * 5000)
 
 
+@pytest.mark.parametrize("option,kind", [("--exe", "a folder"), ("--exe", "nothing"), ("--sysroot", "a file"), ("--sysroot", "nothing"),
+                                         ("--debug-dir", "a file"), ("--debug-dir", "nothing")])
+def test_a_path_to_look_in_that_is_not_there(tm, core, tmp_path, option, kind):
+    path = tmp_path / "there"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a file":
+        path.write_text("text")
+    tm.refused(FAILED, "status", core, option, path, says=(option, str(path)))
+    tm.refused(FAILED, "status", os.getpid(), option, path, says=(option, str(path)))
+
+
+def test_a_version_for_a_file_that_has_none(tm, core, tmp_path):
+    tm.refused(USAGE, "dump", tmp_path / "out", core, "--as", "tm", "--for-python", "3.8", says="--as pickle")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_may_not_grow_so_large(tm, core, tmp_path):
+    """Nothing is left of it."""
+    tm.refused(FAILED, "snapshot", core, "-o", tmp_path / "out", prefix=["bash", "-c", 'ulimit -f 1; exec "$@"', "bash"], says="File too large")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_core_of_another_machine(tm, core, tmp_path):
     """A 32-bit, a big-endian and an unknown one: an answer or a refusal, no crash."""
     head = bytearray(pathlib.Path(core).read_bytes())

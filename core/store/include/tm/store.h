@@ -16,6 +16,9 @@ struct tm_error *tm_file_write(struct tm_file *f, const void *p, size_t len);
 struct tm_error *tm_file_commit(struct tm_file *f);
 void tm_file_abort(struct tm_file *f); /* NULL is fine; leaves PATH as it was */
 
+/* "zlib 1.2.13, ...": the libraries that files are read and written with. */
+void tm_store_versions(struct tm_text *t);
+
 /* PATH looks like a snapshot of ours, by its first bytes. */
 bool tm_snapshot_is_file(const void *head, size_t len);
 struct tm_error *tm_snapshot_save(struct tm_snapshot *s, const char *path, bool force, const struct tm_poll *poll);
