@@ -198,7 +198,7 @@ def test_a_path_to_look_in_that_is_not_there(tm, core, tmp_path, option, kind):
 
 
 def test_a_version_for_a_file_that_has_none(tm, core, tmp_path):
-    tm.refused(USAGE, "dump", tmp_path / "out", core, "--as", "tm", "--for-python", "3.8", says="--as pickle")
+    tm.refused(USAGE, "dump", core, "-o", tmp_path / "out", "--as", "tm", "--for-python", "3.8", says="--as pickle")
     assert not (tmp_path / "out").exists()
 
 
