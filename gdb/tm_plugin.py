@@ -78,6 +78,8 @@ class Host(tm_control.Hands):
         moving = any(thread.is_running() for thread in threads)
         if moving and not stands():
             raise gdb.error("the target is running: 'interrupt -a' stops it")
+        if moving and gdb.selected_thread().is_stopped():  # in non-stop mode
+            raise gdb.error("other threads of the target are running: 'interrupt -a' stops them")
         moving = moving and len(threads) > 1  # a breakpoint's condition is tested while other threads run on
         kind = inferior.connection.type if inferior.connection else None
         exe = (inferior.progspace.filename or "").replace("target:", "")

@@ -224,10 +224,29 @@ static bool can_read(const struct target *t)
 	return t->field[READ] && t->field[READ] != Py_None;
 }
 
+/* A file that a debugger holds open after it was replaced or removed goes by the name that it had, not by the way to it. */
+static struct tm_error *open_core(struct tm_run *run, const struct target *t, const struct tm_search *s, struct tm_target **ret)
+{
+	char name[4096];
+	struct tm_error *err = tm_target_open_core(t->core, s, tm_run_poll(run), ret);
+	ssize_t n = strncmp(t->core, "/proc/self/fd/", 14) == 0 ? readlink(t->core, name, sizeof name - 1) : -1;
+	if (n <= 0)
+		return err;
+	name[n] = 0;
+	if (err)
+		return tm_error_rename(err, t->core, name);
+	char *copy = strdup(name);
+	if (copy) {
+		free((*ret)->name);
+		(*ret)->name = copy;
+	}
+	return NULL;
+}
+
 static struct tm_error *open_direct(struct tm_run *run, const struct target *t, const struct tm_search *s, struct tm_target **ret)
 {
 	if (t->core)
-		return tm_target_open_core(t->core, s, tm_run_poll(run), ret);
+		return open_core(run, t, s, ret);
 	if (t->process && (!can_read(t) || tm_process_is_ours(t->process)))
 		return tm_target_open_process(t->process, s, tm_run_poll(run), ret);
 	return tm_error_new(TM_ERR_UNSUPPORTED, "this target can be read through the debugger only: it is no core file or process of this machine");
@@ -260,9 +279,12 @@ static bool same_bytes(struct reader *r, struct tm_target *t)
 	return true;
 }
 
-static struct tm_error *other_bytes(void)
+static struct tm_error *other_bytes(const struct tm_target *t)
 {
-	return tm_error_new(TM_ERR_UNSUPPORTED, "the debugger reads other bytes than we do by ourselves");
+	if (t->kind == TM_KIND_CORE)
+		return tm_error_new(TM_ERR_UNSUPPORTED, "%s holds other bytes than the debugger reads: it may have been written anew since it was opened; "
+			"open it again in the debugger", t->name);
+	return tm_error_new(TM_ERR_UNSUPPORTED, "%s: the debugger reads other bytes of it than we do by ourselves; --read debugger takes those", t->name);
 }
 
 static struct tm_error *open_reader(struct tm_run *run, const struct target *t, struct reader *r, const struct tm_search *s,
@@ -278,10 +300,10 @@ static struct tm_error *open_reader(struct tm_run *run, const struct target *t, 
 		return err;
 	}
 	struct tm_target *map;
-	err = tm_target_open_core(t->core, s, tm_run_poll(run), &map);
+	err = open_core(run, t, s, &map);
 	if (err)
 		return err;
-	err = same_bytes(r, map) ? tm_target_open_through(&reader_ops, r, map, ret) : other_bytes();
+	err = same_bytes(r, map) ? tm_target_open_through(&reader_ops, r, map, ret) : other_bytes(map);
 	tm_target_close(map);
 	return err;
 }
@@ -308,9 +330,9 @@ struct tm_error *tm_target_open(struct tm_run *run, PyObject *object, const stru
 		if (!err && (!can_read(t) || same_bytes(r, *ret)))
 			return NULL;
 		if (!err) {
+			err = other_bytes(*ret);
 			tm_target_close(*ret);
 			*ret = NULL;
-			err = other_bytes();
 		}
 		if (road == TM_ROAD_DIRECT || !can_read(t) || tm_error_code(err) == TM_ERR_INTERRUPTED)
 			return err;

@@ -203,6 +203,25 @@ def test_another_core(any_gdb, tm, core, tmp_path):
         return str(answer).split("\n", 1)[1]  # the heading names the file
     for i in (7, 9, 11, 12):
         assert rows(answers[i]) == rows(answers[1]), "GDB still shows the file that it opened"
+        assert str(copy) in str(answers[i]).split("\n", 1)[0], "it goes by its name"
+
+
+def test_a_core_that_is_written_anew(any_gdb, tm, core, tmp_path):
+    """In place, while GDB has it open: the file's name, and what to do."""
+    code = "import tracemalloc; tracemalloc.start(); held = [bytearray(1000) for _ in range(150)]"
+    with Python(code, tmp_path) as process:
+        try:
+            other = process.core()
+        except Unavailable as why:
+            pytest.skip(str(why))
+    copy = tmp_path / "rewritten"
+    shutil.copy(core, copy)
+    steps = ["core-file %s" % copy, SHOWN, "shell cat %s > %s" % (other, copy), SHOWN, SHOWN + " --read debugger", "core-file %s" % copy, SHOWN]
+    answers = any_gdb.ask(steps)
+    for i in (3, 4):
+        if answers[i].error is not None:  # or GDB had kept none of its bytes and reads the new ones
+            answers[i].refused(str(copy), "open it again")
+    assert str(answers[6]) == tm.output("statistics", copy, "--by", "traceback", "-n", 0)
 
 
 # ---- what cannot be read ----
@@ -219,6 +238,25 @@ def test_a_running_target_is_refused(gdb):
         terminal.do("continue &")
         said = terminal.do("tm status")
         assert "the target is running" in said and "interrupt -a" in said and "Traceback" not in said
+        terminal.send("interrupt -a")
+        terminal.child.expect("stopped")
+        assert "tracing: yes" in terminal.do("tm status")
+        terminal.do("kill")
+
+
+def test_a_thread_that_runs_on_is_refused(gdb):
+    """In non-stop mode one thread stands at the breakpoint while the others change the tables."""
+    busy = "import threading\ndef work():\n while True:\n  [str(i) for i in range(999)]; time.sleep(0.001)\nthreading.Thread(target=work, daemon=True).start()\n"
+    code = "import os, time\n" + sources.TRACING + busy + "os.ctermid()\ntime.sleep(60)"
+    with gdb.terminal("-iex", "set non-stop on", "-iex", "set mi-async on", "--args", PYTHON, "-S", "-c", code) as terminal:
+        for line in STOP:
+            terminal.do(line)
+        terminal.send("run")
+        terminal.child.expect("Breakpoint 1, ")
+        terminal.prompt()
+        for command in ("tm statistics", "tm status", "tm statistics --read debugger"):
+            said = terminal.do(command)
+            assert "other threads of the target are running" in said and "interrupt -a" in said and "Traceback" not in said
         terminal.send("interrupt -a")
         terminal.child.expect("stopped")
         assert "tracing: yes" in terminal.do("tm status")
