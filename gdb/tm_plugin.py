@@ -368,6 +368,12 @@ class Prefix(gdb.Command):
 
     def __init__(self, name):
         super().__init__(name, gdb.COMMAND_DATA, prefix=True)
+        self.name = name
+
+    def invoke(self, arguments, from_tty):
+        if arguments:
+            raise gdb.GdbError("Undefined %s command: \"%s\".  Try \"help %s\"." % (self.name, arguments.split()[0], self.name))
+        run(["config"])
 
 
 class Function(gdb.Function):

@@ -363,7 +363,7 @@ class Parsed(Command):
 
     def __call__(self, debugger, arguments, context, result):
         arguments = [arguments.GetItemAtIndex(i).GetStringValue(1 << 16) for i in range(arguments.GetSize())]
-        run(debugger, [self.row["name"], *self.words, "--", *arguments], context, result)
+        run(debugger, [self.row["name"], *map(at_home, self.words), "--", *map(at_home, arguments)], context, result)
 
     def get_long_help(self):
         return re.sub(r"(?s)\nOptions:.*?\n\n", "\n", self.row["help"])  # which LLDB lists by itself
@@ -405,7 +405,8 @@ class Parsed(Command):
         _, session = tm.lldb[self.debugger.GetID()]
         values, _, files, _ = session.complete(shlex.join([self.row["name"], *words]))
         if files:
-            values += [path + "/" * os.path.isdir(path) for path in glob.glob(glob.escape(words[-1]) + "*")]
+            start = at_home(words[-1])
+            values += [words[-1] + path[len(start):] + "/" * os.path.isdir(path) for path in glob.glob(glob.escape(start) + "*")]
         if len(values) == 1:
             return {"completion": values[0], "mode": "partial" if values[0].endswith("/") else "complete"}
         return {"values": values} if values else True
@@ -420,6 +421,11 @@ def kind_of(row):
     if row["name"] not in ("traceback", "run", "record") and hasattr(LLDBOptionValueParser, "dest_for_option"):
         return Parsed, "-p"
     return Command, "-C %s" % ("variable-path" if row["name"] == "traceback" else "disk-file")
+
+
+def at_home(word):
+    """With the home folder for ~/, as a line has it that we split."""
+    return re.sub(r"^((?:--[a-z-]+=)?)~(?=/)", lambda found: found.group(1) + os.path.expanduser("~"), word)
 
 
 def run(debugger, line, context, result):

@@ -51,7 +51,7 @@ static struct tm_error *evaluate(struct tm_session *s, const struct tm_args *arg
 		tm_text_printf(&expr, "%s%s", i ? " " : "", args->operands[i]);
 	struct tm_error *err = tm_text_error(&expr);
 	if (!err && !expr.len)
-		err = tm_error_new(TM_ERR_USAGE, "which address? usage: tm traceback ADDRESS --in SOURCE");
+		err = tm_error_new(TM_ERR_USAGE, "which address? usage: tm traceback EXPR --in SOURCE");
 	else if (!err && !tm_parse_u64(expr.s, addr))
 		err = s->front.evaluate ? s->front.evaluate(s->front.ctx, expr.s, addr)
 					: tm_error_new(TM_ERR_USAGE, "'%s' is not an address: give a number such as 0x7f52a4c0", expr.s);

@@ -1,5 +1,6 @@
-/* A line → its words, as shells do it: blanks separate, '…', "…" and backslashes keep together. */
+/* A line → its words, as shells do it: blanks separate, '…', "…" and backslashes keep together, ~/ is the home folder. */
 #include "args.h"
+#include <stdlib.h>
 #include <string.h>
 
 static bool blank(char c)
@@ -7,11 +8,25 @@ static bool blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+static size_t count(const char *line, const char *what)
+{
+	size_t n = 0;
+	while ((line = strstr(line, what))) {
+		line += strlen(what);
+		n++;
+	}
+	return n;
+}
+
 /* One word from *P on, its meaning to *OUT and its own letters to *RAW; both get a NUL. Returns the quote left open. */
-static char put_word(const char **p, char **out, char **raw)
+static char put_word(const char **p, const char *home, char **out, char **raw)
 {
 	const char *s = *p, *start = s;
 	char quote = 0;
+	if (s[0] == '~' && s[1] == '/') {
+		*out = stpcpy(*out, home);
+		s++;
+	}
 	for (; *s && (quote || !blank(*s)); s++) {
 		bool escapes = *s == '\\' && quote != '\'' && s[1] && (!quote || strchr("\"\\", s[1]));
 		if (!quote && (*s == '\'' || *s == '"'))
@@ -31,11 +46,13 @@ static char put_word(const char **p, char **out, char **raw)
 
 struct tm_error *tm_words_split(const char *line, struct tm_words *w)
 {
-	size_t len = strlen(line);
-	*w = (struct tm_words) { .text = malloc(4 * len + 4) }; /* a word of one letter needs two bytes, twice */
+	const char *home = getenv("HOME");
+	home = home && *home ? home : "~";
+	size_t len = strlen(line), more = count(line, "~/") * strlen(home);
+	*w = (struct tm_words) { .text = malloc(4 * len + more + 4) }; /* a word of one letter needs two bytes, twice */
 	if (!w->text)
 		return tm_error_nomem();
-	char *out = w->text, *raw = w->text + 2 * len + 2;
+	char *out = w->text, *raw = w->text + 2 * len + more + 2;
 	const char *p = line;
 	for (;;) {
 		while (blank(*p))
@@ -45,7 +62,7 @@ struct tm_error *tm_words_split(const char *line, struct tm_words *w)
 		if (!*p)
 			return NULL;
 		const char *word = out, *as_is = raw;
-		w->quote = put_word(&p, &out, &raw);
+		w->quote = put_word(&p, home, &out, &raw);
 		w->open = !*p;
 		if (!tm_array_push(&w->items, word) || !tm_array_push(&w->raw, as_is)) {
 			tm_words_free(w);

@@ -307,3 +307,17 @@ def test_defaults_that_gdb_has_no_room_for(any_gdb):
 def test_any_text_is_a_default(any_gdb):
     answers = any_gdb.ask(["set tm exe /it's \"one\" \\ more", "tm config exe --json", "show tm exe"])
     assert answers[1].json()["rows"][0]["value"] == "/it's \"one\" \\ more" and "/it's" in answers[2].out
+
+
+def test_all_defaults_at_once(any_gdb):
+    answers = any_gdb.ask(["tm config", "show tm", "set tm", "set tm nonsense", "show tm nonsense 1"])
+    assert "limit" in str(answers[0]) and str(answers[0]) == str(answers[1]) == str(answers[2])
+    answers[3].refused('Undefined set tm command: "nonsense"')
+    answers[4].refused('Undefined show tm command: "nonsense"')
+
+
+def test_the_home_folder(gdb, core, tmp_path):
+    steps = ["tm snapshot %s -o ~/one.tm" % core, "tm statistics ~/one.tm -n 1", "tm statistics %s -n 1" % core, "tm statistics '~/one.tm'"]
+    answers = gdb.ask(steps, environment={"HOME": str(tmp_path)})
+    assert (tmp_path / "one.tm").exists() and str(answers[1]).split("\n")[1:] == str(answers[2]).split("\n")[1:]
+    answers[3].refused("~/one.tm", "No such file")

@@ -218,3 +218,11 @@ def test_words_are_completed(any_lldb, core, tmp_path):
     assert "--by" in by and keys == {"filename", "lineno", "traceback"} and "--by=filename" in key and "filename" in again
     assert {"nightly", "some.core"} <= found and formats == {"csv", "json", "table", "text"} and "nightly" in drop
     assert files == {"some.core", "some folder/"} and not {"statistics"} & nothing and commands >= {"statistics", "status"}
+
+
+def test_the_home_folder(any_lldb, core, tmp_path):
+    steps = ["tm snapshot '%s' -o ~/one.tm" % core, "tm snapshot '%s' --output=~/two.tm" % core, "tm statistics ~/one.tm -n 1", "tm statistics '%s' -n 1" % core]
+    answers = any_lldb.ask(steps, environment={"HOME": str(tmp_path)})
+    assert (tmp_path / "one.tm").exists() and not any(answer.error for answer in answers if answer is not answers[1])
+    assert str(answers[2]).split("\n")[1:] == str(answers[3]).split("\n")[1:]
+    assert answers[1].error is None if any_lldb.major >= 20 else answers[1].error  # a shell does not look behind '=' either

@@ -561,6 +561,15 @@ static void lines_split_as_in_a_shell(void **state)
 	check_words("\"a\\\"b\\c\" 'a\\'", W("a\"b\\c", "a\\"), W("\"a\\\"b\\c\"", "'a\\'"), true, 0);
 	check_words("a 'b c", W("a", "b c"), W("a", "'b c"), true, '\'');
 	check_words("a\\", W("a\\"), W("a\\"), true, 0);
+	char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+	setenv("HOME", "/home/a user", 1);
+	check_words("~/x ~/ '~/y' \\~/z a~/ ~ ~1", W("/home/a user/x", "/home/a user/", "~/y", "~/z", "a~/", "~", "~1"),
+		W("~/x", "~/", "'~/y'", "\\~/z", "a~/", "~", "~1"), true, 0);
+	unsetenv("HOME");
+	check_words("~/x ~/", W("~/x", "~/"), W("~/x", "~/"), true, 0);
+	if (home)
+		setenv("HOME", home, 1);
+	free(home);
 }
 
 static void completes(struct tm_session *s, const char *line, size_t start, const char *words, bool files, bool expression)
