@@ -266,14 +266,15 @@ static void move(struct tm_tracebacks *t, struct tm_tracebacks *part)
 struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, const uint32_t *filed, size_t n, size_t kept)
 {
 	size_t nparts = n < PARALLEL || t->lean ? 1 : tm_threads_for(t->walk.target);
-	if (nparts < 2)
-		return read_all(t, addrs, filed, n, kept);
+	size_t frames = t->limit && t->limit < USUAL ? t->limit : USUAL;
+	if (nparts < 2) /* an array that grows leaves holes behind */
+		return tm_array_reserve(&t->tracebacks, kept) && tm_array_reserve(&t->frames, kept * frames) ?
+			read_all(t, addrs, filed, n, kept) : tm_error_nomem();
 	struct part *parts = calloc(nparts, sizeof *parts);
 	struct tm_job jobs[TM_MOST_THREADS];
 	if (!parts)
 		return tm_error_nomem();
 	struct reading all = { addrs, filed, n, kept };
-	size_t frames = t->limit && t->limit < USUAL ? t->limit : USUAL;
 	bool room = true;
 	for (size_t i = 0; i < nparts; i++) {
 		struct part *p = &parts[i];

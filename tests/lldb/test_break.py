@@ -113,6 +113,8 @@ def test_at_a_terminal(any_lldb, start):
         terminal.child.expect("stop reason = watchpoint 1")
         terminal.send("tm break")
         terminal.child.expect("nothing is armed")
+        terminal.send("process kill")  # LLDB would leave it behind, stopped
+        terminal.child.expect("exited with status")
 
 
 @pytest.mark.skipif(watchpoints.WORK, reason="skipped: hardware watchpoints work here")
