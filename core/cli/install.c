@@ -139,7 +139,10 @@ static struct tm_error *add_lines(const char *path, const struct tm_text *lines,
 {
 	char real[PATH_MAX];
 	struct addition a = { 0 };
+	struct stat st;
 	const char *to = realpath(path, real) ? real : path;
+	if (to == path && !lstat(path, &st) && S_ISLNK(st.st_mode))
+		return tm_error_new(TM_ERR_NOTFOUND, "%s is a link to what is not there", path);
 	struct tm_error *err = read_file(to, &a.text);
 	if (!err && a.text.len && strlen(a.text.s) != a.text.len)
 		err = tm_error_new(TM_ERR_UNSUPPORTED, "%s is no text file", path);

@@ -25,8 +25,8 @@ static bool all_digits(const char *s)
 	return *s && strspn(s, "0123456789") == strlen(s);
 }
 
-/* Becomes the debugger that ARGV names, whose first ARGC words load the plugin and which has room for four more. */
-static struct tm_error *launch(const char **argv, unsigned argc, unsigned n, const char *const *operands)
+/* Becomes the debugger that ARGV names, as VARIABLE may, whose first ARGC words load the plugin and which has room for four more. */
+static struct tm_error *launch(const char *variable, const char **argv, unsigned argc, unsigned n, const char *const *operands)
 {
 	struct tm_text program = { 0 };
 	struct tm_error *err = NULL;
@@ -49,7 +49,8 @@ static struct tm_error *launch(const char **argv, unsigned argc, unsigned n, con
 		err = tm_text_error(&program);
 	if (!err) {
 		execvp(argv[0], (char *const *)argv);
-		err = tm_error_os(errno, "%s", argv[0]);
+		err = errno == ENOENT ? tm_error_new(TM_ERR_NOTFOUND, "%s: no such program; %s names another one", argv[0], variable)
+				      : tm_error_os(errno, "%s", argv[0]);
 	}
 	tm_text_free(&program);
 	return err;
@@ -61,7 +62,7 @@ struct tm_error *tm_shell_gdb(const struct tm_sink *out, unsigned n, const char 
 	struct tm_error *err = tm_shell_plugin("gdb/tm_gdb.py", &plugin);
 	const char *argv[9] = { tm_shell_debugger("TM_GDB", "gdb"), "-q", "-ix", tm_text_str(&plugin) };
 	if (!err)
-		err = launch(argv, 4, n, operands);
+		err = launch("TM_GDB", argv, 4, n, operands);
 	tm_text_free(&plugin);
 	return err;
 }
@@ -84,7 +85,7 @@ struct tm_error *tm_shell_lldb(const struct tm_sink *out, unsigned n, const char
 	struct tm_error *err = tm_shell_import(&load);
 	const char *argv[10] = { tm_shell_debugger("TM_LLDB", "lldb"), "-O", TM_LLDB_SAFE, "-O", tm_text_str(&load) };
 	if (!err)
-		err = launch(argv, 5, n, operands);
+		err = launch("TM_LLDB", argv, 5, n, operands);
 	tm_text_free(&load);
 	return err;
 }

@@ -125,6 +125,24 @@ def test_a_line_that_only_holds_ours_does_not_count(user, home):
     assert (home / ".gdbinit").read_text().splitlines()[-1] == line
 
 
+@pytest.mark.parametrize("command,file", [("install-lldb", ".lldbinit"), ("install-gdb", ".gdbinit")])
+def test_a_link_to_nothing_is_left_alone(user, home, command, file):
+    (home / file).symlink_to("dotfiles/missing")
+    done = user.run(user.program, command, "--write")
+    written = [path for path in home.rglob("*") if path.is_file()]
+    assert os.readlink(home / file) == "dotfiles/missing"
+    if done.returncode:
+        assert done.returncode == 1 and str(home / file) in done.stderr.decode() and not written
+    else:  # another of its places
+        assert command == "install-gdb" and len(written) == 1
+
+
+@pytest.mark.parametrize("command,variable", [("gdb", "TM_GDB"), ("lldb", "TM_LLDB")])
+def test_a_debugger_that_is_not_there(tm_path, home, tmp_path, command, variable):
+    done = User(tm_path, home, PATH=str(tmp_path)).run(tm_path, command)
+    assert done.returncode == 1 and variable in done.stderr.decode() and done.stderr.count(b"\n") == 1, done
+
+
 def test_a_link_stays_a_link(user, home):
     (home / "dotfiles").mkdir()
     (home / "dotfiles" / "gdbinit").write_text("set confirm off\n")
