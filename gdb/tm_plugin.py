@@ -72,16 +72,19 @@ class Host(tm_control.Hands):
 
     def target(self):
         inferior = gdb.selected_inferior()
-        threads = inferior.threads()
-        if not inferior.pid and not threads:
+        kind = inferior.connection.type if inferior.connection else None
+        try:
+            threads = inferior.threads()
+        except gdb.error:  # of a core that was written anew
+            threads = None if kind == "core" else ()
+        if not inferior.pid and threads == ():
             raise gdb.error("no process and no core: 'attach PID', 'core-file FILE' or 'run' gives one, or name a SOURCE")
-        moving = any(thread.is_running() for thread in threads)
+        moving = any(thread.is_running() for thread in threads or ())
         if moving and not stands():
             raise gdb.error("the target is running: 'interrupt -a' stops it")
         if moving and gdb.selected_thread().is_stopped():  # in non-stop mode
             raise gdb.error("other threads of the target are running: 'interrupt -a' stops them")
         moving = moving and len(threads) > 1  # a breakpoint's condition is tested while other threads run on
-        kind = inferior.connection.type if inferior.connection else None
         exe = (inferior.progspace.filename or "").replace("target:", "")
         sysroot = (gdb.parameter("sysroot") or "").replace("target:", "").rstrip("/")
         return tm.Target(
@@ -249,10 +252,11 @@ def reported(error):
 
 def file_names(start):
     """Files that begin so; of a single folder what is in it, too, so that no blank is put behind it."""
-    names = glob.glob(glob.escape(start) + "*")
+    path = os.path.expanduser(start) if start.startswith("~/") else start
+    names = glob.glob(glob.escape(path) + "*")
     if len(names) == 1 and os.path.isdir(names[0]):
         names = [names[0] + "/"] + glob.glob(glob.escape(names[0]) + "/*")
-    return names
+    return [start + name[len(path):] for name in names]
 
 
 class Line(gdb.Breakpoint):

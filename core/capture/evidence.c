@@ -39,6 +39,7 @@ struct judge {
 	bool short_table; /* some table gave another number of entries than it counts */
 	char gone[40]; /* the name of a table whose buckets are freed already */
 	unsigned ngone;
+	uint64_t gone_entries;
 	uint64_t truncated; /* blocks */
 	uint64_t own_memory, memory;
 	uint64_t unloaded_domains;
@@ -127,6 +128,7 @@ static struct tm_error *load(struct judge *j, const char *name, uint64_t addr, s
 		return tm_error_prefix(err, "the table of %s", name);
 	if (t->gone) {
 		snprintf(j->gone, sizeof j->gone, "%s", name);
+		j->gone_entries += t->nentries;
 		j->ngone++;
 	}
 	return NULL;
@@ -202,6 +204,7 @@ static struct tm_error *walk_traces(struct judge *j, uint64_t addr, uint32_t dom
 	struct tm_error *err = load(j, name, addr, &table);
 	if (err)
 		return err;
+	j->domain_keys |= table.key_size > j->c->layout->word;
 	if (table.gone)
 		return add_facts(j, "traces", domain, &table, 0, true) ? NULL : tm_error_nomem();
 	uint64_t before = j->sums.count;
@@ -214,7 +217,6 @@ static struct tm_error *walk_traces(struct judge *j, uint64_t addr, uint32_t dom
 	if (err)
 		return err;
 	tm_tally_of_walk_add(&j->traces, &tally);
-	j->domain_keys |= table.key_size > j->c->layout->word;
 	j->expected += table.nentries;
 	if (j->c->layout->entry.value != TM_NONE)
 		j->own_memory += table.nentries * chunk(j->c->layout->trace.sizeof_);
@@ -486,8 +488,7 @@ static bool tell(struct judge *j, const struct tm_state *s, struct tm_snapshot *
 	else if ((j->sums.sum & mask) != s->traced && !lost)
 		ok &= tm_snapshot_note(snap, true, "torn: the sizes add up to %" PRIu64 " bytes, the process counts %" PRIu64, j->sums.sum & mask, s->traced);
 	if (j->ngone)
-		ok &= tm_snapshot_note(snap, true, "torn: the table of %s was being resized: its old buckets are freed, the new ones known to nobody yet",
-			j->gone);
+		ok &= tm_snapshot_note(snap, true, "torn: the buckets of the table of %s are in no memory: it was being resized (or is damaged)", j->gone);
 	if (j->short_table && j->expected == j->sums.count)
 		for (size_t i = 0; i < j->tables.n; i++)
 			if (j->tables.items[i].read != j->tables.items[i].nentries)
@@ -636,7 +637,8 @@ static struct tm_error *judge(struct judge *j, struct tm_judgement *ret)
 	if (contradicts(j, s, &ret->why))
 		return NULL;
 	/* The rest speaks for it: one table is resized at a time, and each traceback has a hash. */
-	if (j->ngone && (j->ngone > 1 || !j->read.nread)) {
+	bool counted = s->has_config || j->gone_entries;
+	if (j->ngone && (j->ngone > 1 || !j->read.nread || !counted || ran(j))) { /* while it runs, our map of its memory is an old one */
 		ret->verdict = TM_UNREADABLE;
 		tm_text_printf(&ret->why, "the buckets of the table of %s are nowhere", j->gone);
 		return NULL;

@@ -49,7 +49,7 @@ static struct tm_error *launch(const char *variable, const char **argv, unsigned
 		err = tm_text_error(&program);
 	if (!err) {
 		execvp(argv[0], (char *const *)argv);
-		err = errno == ENOENT ? tm_error_new(TM_ERR_NOTFOUND, "%s: no such program; %s names another one", argv[0], variable)
+		err = errno == ENOENT && !strchr(argv[0], '/') ? tm_error_new(TM_ERR_NOTFOUND, "%s: no such program; %s names another one", argv[0], variable)
 				      : tm_error_os(errno, "%s", argv[0]);
 	}
 	tm_text_free(&program);

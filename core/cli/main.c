@@ -135,8 +135,9 @@ int main(int argc, char **argv)
 		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &sa, NULL);
 	}
-	struct sigaction nothing = { .sa_handler = ignore }; /* a file that grows too large is an error of write() then */
-	sigaction(SIGXFSZ, &nothing, NULL);
+	struct sigaction nothing = { .sa_handler = ignore }, old; /* a file that grows too large is an error of write() then */
+	if (!sigaction(SIGXFSZ, NULL, &old) && old.sa_handler != SIG_IGN)
+		sigaction(SIGXFSZ, &nothing, NULL);
 	struct tm_front front = { .out = { write_out, &output }, .poll = { poll, &progress }, .terminal = isatty(STDOUT_FILENO),
 		.width = ws.ws_col, .shell = run_own, .control = drive, .launch = tm_shell_launch };
 	front.ctx = &front.out;

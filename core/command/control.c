@@ -64,6 +64,8 @@ static struct tm_error *carry_out(struct tm_session *s, const struct tm_args *ar
 	struct tm_target *target)
 {
 	bool in_debugger = s->front.hands && !args->has_pid;
+	if (!in_debugger && tm_process_lost_main(target->pid))
+		return tm_error_new(TM_ERR_UNSUPPORTED, "process %d: it has no main thread any more", target->pid);
 	if (!in_debugger && !tm_control_alone(&before->about)) {
 		if (s->front.control)
 			return s->front.control(s->front.ctx, target->pid, args->command->name, args->operands, args->noperands, args->timeout);

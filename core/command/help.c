@@ -92,7 +92,7 @@ static void man(struct tm_text *t)
 	tm_text_puts(t, ".SH SYNOPSIS\n.B tm\n.I COMMAND\n[\\fISOURCE\\fR] [\\fIOPTION\\fR]...\n.SH DESCRIPTION\n");
 	roff(t, intro);
 	tm_text_puts(t, "Counts and sizes equal what tracemalloc in that process would say, to the byte, or the output says what is\n"
-			"missing, torn or damaged. Nothing runs in the target.\n.SH COMMANDS\n");
+			"missing, torn or damaged. Nothing runs in the target but what start, stop, clear\\-traces and reset\\-peak are asked to.\n.SH COMMANDS\n");
 	for (const struct tm_command *c = tm_commands; c->name; c++) {
 		tm_text_puts(t, ".TP\n\\fBtm ");
 		roff(t, c->name);
@@ -117,7 +117,8 @@ static void man(struct tm_text *t)
 	tm_text_puts(t, ".SH EXIT STATUS\n");
 	roff(t, statuses);
 	tm_text_puts(t, ".SH ENVIRONMENT\n.TP\n.B TM_FORMAT\nthe format when \\-\\-format is not given\n"
-			".TP\n.B NO_COLOR\nwhen set and not empty, \\-\\-color auto means never\n.SH EXAMPLES\n.nf\n");
+			".TP\n.B NO_COLOR\nwhen set and not empty, \\-\\-color auto means never\n"
+			".TP\n.BR TM_GDB ,\\ TM_LLDB\nthe debuggers that are started, when not gdb and lldb\n.SH EXAMPLES\n.nf\n");
 	for (const struct tm_command *c = tm_commands; c->name; c++) {
 		roff(t, c->example);
 		tm_text_puts(t, "\n");

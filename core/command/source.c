@@ -24,15 +24,24 @@ static struct tm_error *require(const char *option, const char *path, bool folde
 	return error ? tm_error_os(error, "%s %s", option, path) : NULL;
 }
 
-/* A mistyped path would be no different from a file that does not help. */
-static struct tm_error *search_of(const struct tm_args *args, struct tm_search *ret)
+static const char *given(const char *path)
 {
-	*ret = (struct tm_search) { .exe = args->exe, .sysroot = args->sysroot, .debug_dirs = args->debug_dirs };
-	struct tm_error *err = require("--exe", args->exe, false);
+	return path && *path ? path : NULL;
+}
+
+static struct tm_search search_of(const struct tm_args *args)
+{
+	return (struct tm_search) { .exe = given(args->exe), .sysroot = given(args->sysroot), .debug_dirs = args->debug_dirs };
+}
+
+/* A mistyped path would be no different from a file that does not help. */
+static struct tm_error *check_search(const struct tm_search *search)
+{
+	struct tm_error *err = require("--exe", search->exe, false);
 	if (!err)
-		err = require("--sysroot", args->sysroot, true);
-	for (const char *const *d = args->debug_dirs; !err && d && *d; d++)
-		err = require("--debug-dir", *d, true);
+		err = require("--sysroot", search->sysroot, true);
+	for (const char *const *d = search->debug_dirs; !err && d && *d; d++)
+		err = require("--debug-dir", given(*d), true);
 	return err;
 }
 
@@ -51,8 +60,10 @@ static struct tm_error *open_by_content(const char *path, int fd, bool twice, co
 		return tm_error_new(TM_ERR_CORRUPT, "%s is empty", path);
 	if (tm_snapshot_is_file(head, (size_t)n))
 		return tm_snapshot_open(path, snapshot);
-	if (memcmp(head, ELFMAG, SELFMAG) == 0)
-		return tm_target_open_core(path, search, *poll, target);
+	if (memcmp(head, ELFMAG, SELFMAG) == 0) {
+		struct tm_error *err = check_search(search);
+		return err ? err : tm_target_open_core(path, search, *poll, target);
+	}
 	if (tm_pickle_is(head, (size_t)n))
 		return tm_snapshot_load_pickle(path, poll, snapshot);
 	if (tm_compressed_is(head, (size_t)n) && !twice)
@@ -114,9 +125,8 @@ struct tm_error *tm_open_file(const char *path, const struct tm_search *search, 
 static struct tm_error *open_file(struct tm_session *s, const struct tm_args *args, const char *path, struct tm_snapshot **snapshot,
 	struct tm_target **target)
 {
-	struct tm_search search;
-	struct tm_error *err = search_of(args, &search);
-	return err ? err : tm_open_file(path, &search, &s->front.poll, snapshot, target);
+	struct tm_search search = search_of(args);
+	return tm_open_file(path, &search, &s->front.poll, snapshot, target);
 }
 
 static bool all_digits(const char *s)
@@ -126,8 +136,8 @@ static bool all_digits(const char *s)
 
 static struct tm_error *open_pid(struct tm_session *s, const struct tm_args *args, uint64_t pid, struct tm_target **target)
 {
-	struct tm_search search;
-	struct tm_error *err = search_of(args, &search);
+	struct tm_search search = search_of(args);
+	struct tm_error *err = check_search(&search);
 	if (!err && (!pid || pid > INT32_MAX))
 		err = tm_error_new(TM_ERR_NOTFOUND, "no process %llu", (unsigned long long)pid);
 	return err ? err : tm_target_open_process((int)pid, &search, s->front.poll, target);
@@ -183,8 +193,8 @@ struct tm_error *tm_source_open(struct tm_session *s, const struct tm_args *args
 	else if (source)
 		err = open_named(s, args, source, &snapshot, &target);
 	else if (s->front.target) {
-		struct tm_search search;
-		err = search_of(args, &search);
+		struct tm_search search = search_of(args);
+		err = check_search(&search);
 		if (!err)
 			err = s->front.target(s->front.ctx, &search, (enum tm_road)args->road, &target);
 	} else

@@ -136,16 +136,17 @@ static struct tm_error *pick_thread(struct tm_control *c, size_t nth, uint64_t *
 	return err;
 }
 
-static bool is_listed(struct tm_control *c, uint64_t state)
+/* True also when the list cannot be read, or has no end in sight. */
+static bool may_be_listed(struct tm_control *c, uint64_t state)
 {
 	uint64_t states[MOST_THREADS];
-	size_t n;
+	size_t n = 0;
 	struct tm_error *err = list_threads(c, states, &n);
-	for (size_t i = 0; !err && i < n; i++)
-		if (states[i] == state)
-			return true;
+	bool may = err || n == MOST_THREADS;
 	tm_error_free(err);
-	return false;
+	for (size_t i = 0; i < n && !may; i++)
+		may = states[i] == state;
+	return may;
 }
 
 static struct tm_error *arm(struct tm_control *c, uint64_t state, const char *path, struct armed *a)
@@ -181,7 +182,7 @@ static struct tm_error *disarm(struct tm_control *c, const struct armed *a, cons
 	char found[MOST_PATH];
 	size_t len = strlen(path) + 1;
 	tm_memory_forget(&c->t->memory);
-	if (!is_listed(c, a->state) || !tm_memory_u32(&c->t->memory, a->flag, &flag) || !tm_memory_word(&c->t->memory, a->breaker, &bits) ||
+	if (!may_be_listed(c, a->state) || !tm_memory_u32(&c->t->memory, a->flag, &flag) || !tm_memory_word(&c->t->memory, a->breaker, &bits) ||
 	    tm_memory_read(&c->t->memory, a->path, found, len) != len || memcmp(found, path, len) != 0)
 		return NULL;
 	*taken = !flag;

@@ -60,26 +60,12 @@ void tm_str_trace(struct tm_text *t, const struct tm_snapshot *s, const struct t
 	tm_text_size(t, tm_divide(trace->size, 1), false);
 }
 
-/* What the target calls so is the same file as what is called so here. */
-static bool is_same(const struct tm_about *a, const char *path)
-{
-	struct stat theirs, ours;
-	char *seen;
-	if (!a->other_files)
-		return true;
-	if (asprintf(&seen, "/proc/%d/root%s", a->pid, path) < 0)
-		return false;
-	bool same = !stat(seen, &theirs) && !stat(path, &ours) && theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
-	free(seen);
-	return same;
-}
-
 /* One line of a source file, stripped; nothing when the file is not here. Only plain files are opened. */
-static void put_source(struct tm_text *t, const struct tm_about *a, const char *path, unsigned lineno)
+static void put_source(struct tm_text *t, const char *path, unsigned lineno)
 {
 	enum { MOST = 8 << 20 };
 	struct stat st;
-	if (path[0] != '/' || !lineno || !is_same(a, path))
+	if (path[0] != '/' || !lineno)
 		return;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
@@ -121,8 +107,8 @@ void tm_str_format(struct tm_text *t, const struct tm_snapshot *s, const struct 
 		tm_text_puts(t, "  File \"");
 		tm_text_escape(t, name, len);
 		tm_text_printf(t, "\", line %u\n", (unsigned)frame->lineno);
-		if (sources && strlen(name) == len)
-			put_source(t, &s->about, name, frame->lineno);
+		if (sources && strlen(name) == len && !s->about.other_files)
+			put_source(t, name, frame->lineno);
 	}
 }
 

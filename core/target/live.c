@@ -33,7 +33,8 @@ struct thread {
 };
 
 struct live {
-	int pid; /* its main thread, or, when that has ended, one that lives */
+	int pid;
+	int seen; /* through whose /proc it is seen: its main thread, or, when that has ended, another one */
 	int mem; /* /proc/PID/mem, where process_vm_readv is not allowed; -1: not needed */
 	TM_ARRAY(struct thread) threads;
 	const struct tm_holder *holder; /* of this very process; else NULL */
@@ -95,6 +96,20 @@ static int living_thread(int leader)
 	return found;
 }
 
+enum { TRIES = 100 }; /* to see a process through a thread that may end at any time */
+
+/* A file of its /proc. */
+static FILE *open_seen(struct live *l, const char *name)
+{
+	for (int i = 0; i < TRIES; i++) {
+		l->seen = living_thread(l->pid);
+		FILE *f = proc_file(l->seen, name);
+		if (f || l->seen == l->pid || (errno != ENOENT && errno != ESRCH))
+			return f;
+	}
+	return NULL;
+}
+
 static struct tm_error *no_permission(int pid)
 {
 	const char *how = "run tm as the same user or as root; in a container it needs the capability SYS_PTRACE";
@@ -118,7 +133,7 @@ static size_t fill(void *ctx, uint64_t addr, void *buf, size_t len)
 		size_t n = len - done < PIECE ? len - done : PIECE;
 		struct iovec local = { (char *)buf + done, n };
 		struct iovec remote = { (void *)(uintptr_t)(addr + done), n };
-		ssize_t got = l->mem < 0 ? process_vm_readv(l->pid, &local, 1, &remote, 1, 0)
+		ssize_t got = l->mem < 0 ? process_vm_readv(l->seen, &local, 1, &remote, 1, 0)
 					 : pread(l->mem, local.iov_base, n, (off_t)(addr + done));
 		if (got <= 0)
 			break;
@@ -165,10 +180,11 @@ static struct tm_error *add_mapping(struct tm_target *t, char *line, uint64_t *r
 	return err;
 }
 
-static struct tm_error *read_maps(struct tm_target *t)
+/* *ENDED: the thread through which it was seen has ended in the midst of it. */
+static struct tm_error *read_maps_once(struct tm_target *t, bool *ended)
 {
 	struct live *l = t->impl;
-	FILE *f = proc_file(l->pid, "maps");
+	FILE *f = open_seen(l, "maps");
 	if (!f)
 		return errno == ENOENT ? tm_error_new(TM_ERR_NOTFOUND, "no process %d", l->pid) : no_permission(l->pid);
 	setvbuf(f, NULL, _IOFBF, MAPS_PIECE);
@@ -180,10 +196,22 @@ static struct tm_error *read_maps(struct tm_target *t)
 	while (!err && getline(&line, &cap, f) > 0)
 		err = add_mapping(t, line, &run_start, &run_end);
 	bool denied = ferror(f);
+	*ended = denied && errno == ESRCH && l->seen != l->pid;
 	fclose(f);
 	if (!err && denied)
 		return no_permission(l->pid);
 	return err ? err : tm_memory_add_lazy(&t->memory, run_start, run_end - run_start);
+}
+
+static struct tm_error *read_maps(struct tm_target *t)
+{
+	for (int i = 1;; i++) {
+		bool ended = false;
+		struct tm_error *err = read_maps_once(t, &ended);
+		if (!ended || i == TRIES)
+			return err;
+		tm_error_free(err);
+	}
 }
 
 /* ---- stopping ---- */
@@ -334,23 +362,39 @@ bool tm_process_is_ours(int pid)
 	return is_us(status_field(pid, "TracerPid"));
 }
 
-static bool differs(int pid, const char *what)
+static bool differs(int thread, const char *what)
 {
 	char theirs[64], ours[64];
 	struct stat a, b;
-	snprintf(theirs, sizeof theirs, "/proc/%d/%s", pid, what);
+	snprintf(theirs, sizeof theirs, "/proc/%d/%s", thread, what);
 	snprintf(ours, sizeof ours, "/proc/self/%s", what);
-	return !stat(theirs, &a) && !stat(ours, &b) && (a.st_dev != b.st_dev || a.st_ino != b.st_ino);
+	return stat(theirs, &a) || stat(ours, &b) || a.st_dev != b.st_dev || a.st_ino != b.st_ino;
 }
 
 bool tm_process_has_other_files(int pid)
 {
-	return differs(pid, "ns/mnt") || differs(pid, "root");
+	int thread = living_thread(pid);
+	return differs(thread, "ns/mnt") || differs(thread, "root");
+}
+
+bool tm_process_lost_main(int pid)
+{
+	return thread_state(pid, pid) == 'Z';
+}
+
+/* Is any thread held? Those that were may have ended, and others begun by them. */
+static bool holds(const struct live *l)
+{
+	for (size_t i = 0; i < l->threads.n; i++)
+		if (!l->threads.items[i].gone)
+			return true;
+	return false;
 }
 
 static struct tm_error *stop(struct tm_target *t)
 {
 	struct live *l = t->impl;
+	int tries = 0;
 	bool running = false, news;
 	long tracer = status_field(l->pid, "TracerPid");
 	struct tm_error *err = each_thread(t, is_stopped, &running);
@@ -370,8 +414,8 @@ static struct tm_error *stop(struct tm_target *t)
 			err = each_thread(t, seize, &news);
 			for (size_t i = before; !err && i < l->threads.n; i++)
 				err = await(t, &l->threads.items[i]);
-		} while (!err && news);
-	if (!err && tracer <= 0 && !l->threads.n)
+		} while (!err && (news || (!holds(l) && living_thread(l->pid) != l->pid && ++tries < TRIES)));
+	if (!err && tracer <= 0 && !holds(l))
 		err = tm_error_new(TM_ERR_NOTFOUND, "process %d has ended", l->pid);
 	if (!err && tracer <= 0)
 		err = set_stopped_by(t, running ? "tm" : "a signal before", 0);
@@ -388,10 +432,10 @@ static struct tm_error *write_memory(struct tm_target *t, uint64_t addr, const v
 {
 	struct live *l = t->impl;
 	struct iovec local = { (void *)(uintptr_t)data, len }, remote = { (void *)(uintptr_t)addr, len };
-	ssize_t n = process_vm_writev(l->pid, &local, 1, &remote, 1, 0);
+	ssize_t n = process_vm_writev(l->seen, &local, 1, &remote, 1, 0);
 	if (n < 0 && (errno == EPERM || errno == ENOSYS)) {
 		char path[64];
-		snprintf(path, sizeof path, "/proc/%d/mem", l->pid);
+		snprintf(path, sizeof path, "/proc/%d/mem", l->seen);
 		tm_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
 		n = fd < 0 ? -1 : pwrite(fd, data, len, (off_t)addr);
 	}
@@ -410,11 +454,11 @@ static int open_mapped(struct tm_target *t, const struct tm_module *m)
 	char path[128];
 	int fd = -1;
 	if (r && r->path) {
-		snprintf(path, sizeof path, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, l->pid, r->start, r->end);
+		snprintf(path, sizeof path, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, l->seen, r->start, r->end);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	if (fd < 0 && t->exe && strcmp(t->exe, m->path) == 0) {
-		snprintf(path, sizeof path, "/proc/%d/exe", l->pid);
+		snprintf(path, sizeof path, "/proc/%d/exe", l->seen);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	return fd;
@@ -436,7 +480,7 @@ static const struct tm_target_ops ops = { .stop = stop, .resume = resume, .open_
 
 static void read_auxv(struct tm_target *t)
 {
-	FILE *f = proc_file(((struct live *)t->impl)->pid, "auxv");
+	FILE *f = open_seen(t->impl, "auxv");
 	if (!f)
 		return;
 	union {
@@ -456,8 +500,14 @@ static struct tm_error *read_exe(struct tm_target *t)
 {
 	char link[64], path[4096];
 	unsigned char ident[EI_NIDENT];
-	snprintf(link, sizeof link, "/proc/%d/exe", ((struct live *)t->impl)->pid);
-	ssize_t n = readlink(link, path, sizeof path - 1);
+	struct live *l = t->impl;
+	ssize_t n;
+	int tries = 0;
+	do {
+		l->seen = living_thread(l->pid);
+		snprintf(link, sizeof link, "/proc/%d/exe", l->seen);
+		n = readlink(link, path, sizeof path - 1);
+	} while (n < 0 && errno == ENOENT && l->seen != l->pid && ++tries < TRIES);
 	if (n < 0)
 		return errno == ENOENT ? tm_error_new(TM_ERR_NOTPYTHON, "process %d has no program (a kernel thread?)", t->pid)
 				       : no_permission(t->pid);
@@ -485,7 +535,7 @@ static struct tm_error *try_read(struct tm_target *t)
 			return NULL;
 		if (l->mem < 0 && (errno == EPERM || errno == ENOSYS)) {
 			char path[64];
-			snprintf(path, sizeof path, "/proc/%d/mem", l->pid);
+			snprintf(path, sizeof path, "/proc/%d/mem", l->seen);
 			l->mem = open(path, O_RDONLY | O_CLOEXEC);
 			if (l->mem < 0 || fill(l, r->start, &byte, 1) != 1)
 				return no_permission(l->pid);
@@ -513,12 +563,17 @@ static struct tm_error *open_process(int pid, const struct tm_target_ops *how, c
 		tm_target_close(t);
 		return tm_error_nomem();
 	}
-	*l = (struct live) { .pid = living_thread((int)leader), .mem = -1 };
+	*l = (struct live) { .pid = (int)leader, .seen = living_thread((int)leader), .mem = -1 };
 	t->impl = l;
 	t->ops = how;
 	t->pid = (int)leader;
+	FILE *mem = l->seen != l->pid ? open_seen(l, "mem") : NULL;
+	if (mem) /* the thread may end: what is open stays */
+		l->mem = fcntl(fileno(mem), F_DUPFD_CLOEXEC, 0);
+	if (mem)
+		fclose(mem);
 	err = read_exe(t);
-	if (err && state == 'Z') {
+	if (err && state == 'Z' && l->seen == l->pid) {
 		tm_error_free(err);
 		err = tm_error_new(TM_ERR_NOTFOUND, "process %d has ended (it is a zombie: its parent has not waited for it)", pid);
 	}

@@ -195,6 +195,9 @@ def test_a_path_to_look_in_that_is_not_there(tm, core, tmp_path, option, kind):
         path.write_text("text")
     tm.refused(FAILED, "status", core, option, path, says=(option, str(path)))
     tm.refused(FAILED, "status", os.getpid(), option, path, says=(option, str(path)))
+    assert tm.output("status", core, option, "")
+    tm.output("snapshot", core, "-o", tmp_path / "saved.tm")
+    assert tm.output("status", tmp_path / "saved.tm", option, path)  # nothing is looked for
 
 
 def test_a_version_for_a_file_that_has_none(tm, core, tmp_path):

@@ -504,12 +504,32 @@ def test_a_process_whose_main_thread_has_ended(tm, tmp_path):
             answer = tm.json("statistics", process.pid, "-n", 0)
             assert answer["complete"] and answer["rows"][0]["size"] > 100000, answer
             assert tm.json("statistics", process.pid, "-n", 0, "--no-stop")["rows"] == answer["rows"]
+            refusal = tm.run("stop", "-p", process.pid)
+            assert refusal.returncode == 1 and b"no main thread any more" in refusal.stderr, refusal
+        finally:
+            process.kill()
+
+
+def test_threads_that_come_and_go_without_a_main_thread(tm, tmp_path):
+    """Any thread through which we look may end at any time."""
+    code = ("import ctypes, threading, time, tracemalloc; tracemalloc.start(); end = time.monotonic() + 30\n"
+            "def work():\n time.sleep(0.004)\n if time.monotonic() < end: threading.Thread(target=work).start()\n"
+            "work(); print(flush=True)\n"
+            "ctypes.CDLL(None).pthread_exit(None)\n")
+    with subprocess.Popen([sources.PYTHON, "-S", "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            process.stdout.readline()
+            until = time.monotonic() + shell.LIMIT
+            while ") Z " not in pathlib.Path("/proc/%d/stat" % process.pid).read_text():
+                assert time.monotonic() < until
+            for _ in range(30):
+                assert "tracing: yes" in tm.output("status", process.pid)
         finally:
             process.kill()
 
 
 def test_source_lines_are_the_process_own(tm, tmp_path):
-    """Where it sees another file by that name than we do, none is shown; where both see the same one, its line is."""
+    """Where it may see another file by that name than we do, none is shown."""
     text = "import sys, tracemalloc; tracemalloc.start()\nheld = bytearray(100000)  # %s\nprint(tracemalloc.is_tracing(), flush=True); sys.stdin.read()\n"
     (tmp_path / "inside").mkdir()
     both, hidden = tmp_path / "both.py", tmp_path / "inside" / "hidden.py"
@@ -517,8 +537,8 @@ def test_source_lines_are_the_process_own(tm, tmp_path):
     hidden.write_text(text % "another one")
     (tmp_path / "theirs.py").write_text(text % "theirs")
     command = unshared('mount -t tmpfs none "%s" && cp "%s" "%s" && exec "$@"' % (tmp_path / "inside", tmp_path / "theirs.py", hidden))
-    for program, shown in (both, True), (hidden, False):
-        with subprocess.Popen([*command, sources.PYTHON, "-S", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    for words, program, shown in ([], both, True), (command, both, False), (command, hidden, False):
+        with subprocess.Popen([*words, sources.PYTHON, "-S", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout.readline() == "True\n"
             assert hidden.read_text() == text % "another one"
             block = max(tm.json("traces", process.pid, "-n", 0)["rows"], key=lambda row: row["size"])

@@ -11,9 +11,9 @@ PYTHON = sources.PYTHON
 COMMANDS = ["config", "drop", "help", "list", "snapshot", "statistics", "status", "traceback", "traces", "version"]
 
 
-def complete(gdb, *lines, steps=(), arguments=()):
+def complete(gdb, *lines, steps=(), arguments=(), **options):
     """What GDB offers for each line, without the line's own beginning."""
-    answers = gdb.ask([*steps, *("complete " + line for line in lines)], *arguments)[len(steps):]
+    answers = gdb.ask([*steps, *("complete " + line for line in lines)], *arguments, **options)[len(steps):]
     return [str(answer).splitlines() for answer in answers]
 
 
@@ -321,3 +321,4 @@ def test_the_home_folder(gdb, core, tmp_path):
     answers = gdb.ask(steps, environment={"HOME": str(tmp_path)})
     assert (tmp_path / "one.tm").exists() and str(answers[1]).split("\n")[1:] == str(answers[2]).split("\n")[1:]
     answers[3].refused("~/one.tm", "No such file")
+    assert complete(gdb, "tm status ~/one", environment={"HOME": str(tmp_path)}) == [["tm status ~/one.tm"]]

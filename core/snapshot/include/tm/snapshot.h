@@ -67,7 +67,7 @@ struct tm_about {
 	int pid;
 	int signal; /* why the core exists; 0: not known */
 	bool is_live; /* from a live process */
-	bool other_files; /* of another mount namespace or root folder than ours: a path may lead to another file there */
+	bool other_files; /* of another mount namespace or root folder than ours: a path may lead to another file there, so no line is shown */
 	bool has_fault;
 	uint64_t fault_address;
 	uint64_t time; /* seconds since 1970 when it was read */

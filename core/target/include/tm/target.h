@@ -94,8 +94,10 @@ struct tm_error *tm_target_open_process(int pid, const struct tm_search *search,
 	struct tm_target **ret);
 /* Is it traced by this process, or by a child of it, as LLDB traces through its server? */
 bool tm_process_is_ours(int pid);
-/* Does it live in another mount namespace or root folder than we do? */
+/* Does it live in another mount namespace or root folder than we do? True when that cannot be seen. */
 bool tm_process_has_other_files(int pid);
+/* Its main thread has ended; others may live on. */
+bool tm_process_lost_main(int pid);
 /*
  * This very process, whose threads are not stopped: HOLDER keeps its tables still, by their locks, while they are read where
  * they are. What leads to them is read as another process's memory would be, so that a wrong pointer does no harm.
