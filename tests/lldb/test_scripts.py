@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -84,9 +85,10 @@ def test_a_session_for_each_debugger(any_lldb, core):
 # ---- tm lldb, and places ----
 
 def launched(lldb, tm, *operands, program=None):
-    done = subprocess.run([program or tm.path, "lldb", *map(str, operands)], input="tm statistics -q -n 0\nquit\n", encoding="utf-8",
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT,
-                          env=lldb.settings({"TM_LLDB": lldb.program, "HOME": "/nonexistent"}))
+    with tempfile.TemporaryDirectory() as home:  # newer ones keep something there
+        done = subprocess.run([program or tm.path, "lldb", *map(str, operands)], input="tm statistics -q -n 0\nquit\n", encoding="utf-8",
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT,
+                              env=lldb.settings({"TM_LLDB": lldb.program, "HOME": home}))
     return done.stdout + done.stderr
 
 
@@ -127,7 +129,7 @@ def test_installed(any_lldb, tm, core, tmp_path):
     prefix = tmp_path / "a'b\"c `d"
     subprocess.run(["cmake", "--install", BUILD, "--prefix", str(prefix)], check=True, stdout=subprocess.DEVNULL)
     program = shutil.which("tm", path=str(prefix / "bin"))
-    environment = any_lldb.settings({"TM_LLDB": any_lldb.program, "HOME": "/nonexistent"})
+    environment = any_lldb.settings({"TM_LLDB": any_lldb.program, "HOME": str(tmp_path)})
     environment.pop("TM_BUILD")
     done = subprocess.run([program, "lldb", core], input="tm statistics -q -n 0\nquit\n", encoding="utf-8", env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT)
