@@ -83,7 +83,7 @@ class Host(tm_control.Hands):
         if moving and not stands():
             raise gdb.error("the target is running: 'interrupt -a' stops it")
         if moving and gdb.selected_thread().is_stopped():  # in non-stop mode
-            raise gdb.error("other threads of the target are running: 'interrupt -a' stops them")
+            raise gdb.error("other threads of the target are running, in non-stop mode: 'interrupt -a' stops them")
         moving = moving and len(threads) > 1  # a breakpoint's condition is tested while other threads run on
         exe = (inferior.progspace.filename or "").replace("target:", "")
         sysroot = (gdb.parameter("sysroot") or "").replace("target:", "").rstrip("/")

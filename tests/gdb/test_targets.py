@@ -256,7 +256,7 @@ def test_a_thread_that_runs_on_is_refused(gdb):
         terminal.prompt()
         for command in ("tm statistics", "tm status", "tm statistics --read debugger"):
             said = terminal.do(command)
-            assert "other threads of the target are running" in said and "interrupt -a" in said and "Traceback" not in said
+            assert "other threads of the target are running, in non-stop mode" in said and "interrupt -a" in said and "Traceback" not in said
         terminal.send("interrupt -a")
         terminal.child.expect("stopped")
         assert "tracing: yes" in terminal.do("tm status")
