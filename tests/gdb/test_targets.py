@@ -182,13 +182,17 @@ def test_two_processes_and_a_core(gdb, tm, core, tracing):
     answers[15].refused("no process and no core")
 
 
-def test_another_core(any_gdb, tm, core, tmp_path):
+def other_core(folder):
     code = "import tracemalloc; tracemalloc.start(); held = [bytearray(1000) for _ in range(150)]"
-    with Python(code, tmp_path) as process:
+    with Python(code, folder) as process:
         try:
-            other = process.core()
+            return process.core()
         except Unavailable as why:
             pytest.skip(str(why))
+
+
+def test_another_core(any_gdb, tm, core, tmp_path):
+    other = other_core(tmp_path)
     copy = tmp_path / "replaced"
     shutil.copy(core, copy)
     steps = ["core-file %s" % core, SHOWN, "core-file %s" % other, SHOWN, "core-file", SHOWN, "core-file %s" % copy, SHOWN,
@@ -208,12 +212,7 @@ def test_another_core(any_gdb, tm, core, tmp_path):
 
 def test_a_core_that_is_written_anew(any_gdb, tm, core, tmp_path):
     """In place, while GDB has it open: the file's name, and what to do."""
-    code = "import tracemalloc; tracemalloc.start(); held = [bytearray(1000) for _ in range(150)]"
-    with Python(code, tmp_path) as process:
-        try:
-            other = process.core()
-        except Unavailable as why:
-            pytest.skip(str(why))
+    other = other_core(tmp_path)
     copy = tmp_path / "rewritten"
     shutil.copy(core, copy)
     steps = ["core-file %s" % copy, SHOWN, "shell cat %s > %s" % (other, copy), SHOWN, SHOWN + " --read debugger", "core-file %s" % copy, SHOWN]
