@@ -51,7 +51,7 @@ static bool shaped(struct tm_target *t, const struct tm_layout *l, const uint8_t
 			return false;
 	}
 	uint64_t buckets = tm_load_word(p + l->table.buckets, w, big);
-	/* In no memory at all: freed by a resize. The judge asks for the more of the rest. */
+	/* In no memory at all: freed by a resize. The judge asks all the more of the rest. */
 	if (!buckets || buckets % w || (!writable(t, buckets) && tm_target_presence(t, buckets) != TM_UNMAPPED))
 		return false;
 	for (unsigned i = 0; i < l->table.nfunctions; i++) {

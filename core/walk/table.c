@@ -61,9 +61,11 @@ struct tm_error *tm_table_header(struct tm_walk *w, uint64_t addr, struct tm_tab
 		return tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: %llu entries in %llu buckets cannot be",
 			(unsigned long long)addr, (unsigned long long)t.nentries, (unsigned long long)t.nbuckets);
 	t.gone = t.buckets + (t.nbuckets * l->word - 1) < t.buckets || !mapped(w->target, t.buckets, t.nbuckets * l->word);
-	if (t.gone && t.nentries > tm_memory_size(m) / (2u * l->word)) /* nothing else bounds it */
-		return tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: %llu entries in so little memory cannot be", (unsigned long long)addr,
-			(unsigned long long)t.nentries);
+	/* Nothing else bounds these; an array that was freed may have been larger than what is left, but not by so much. */
+	uint64_t words = tm_memory_size(m) / l->word;
+	if (t.gone && (t.nentries > words / 2 || t.nbuckets / 64 > words))
+		return tm_error_new(TM_ERR_CORRUPT, "no table at 0x%llx: %llu buckets and %llu entries in so little memory cannot be",
+			(unsigned long long)addr, (unsigned long long)t.nbuckets, (unsigned long long)t.nentries);
 	*ret = t;
 	return NULL;
 }

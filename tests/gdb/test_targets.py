@@ -225,14 +225,18 @@ def test_a_core_that_is_written_anew(any_gdb, tm, core, tmp_path):
 
 # ---- what cannot be read ----
 
+def to_breakpoint(terminal):
+    for line in STOP:
+        terminal.do(line)
+    terminal.send("run")
+    terminal.child.expect("Breakpoint 1, ")
+    terminal.prompt()
+
+
 def test_a_running_target_is_refused(gdb):
     code = "import os, time\n" + sources.TRACING + "os.ctermid()\ntime.sleep(60)"
     with gdb.terminal("-iex", "set non-stop on", "-iex", "set mi-async on", "--args", PYTHON, "-S", "-c", code) as terminal:
-        for line in STOP:
-            terminal.do(line)
-        terminal.send("run")
-        terminal.child.expect("Breakpoint 1, ")
-        terminal.prompt()
+        to_breakpoint(terminal)
         assert "bytearray" not in terminal.do("tm status") and "tracing: yes" in terminal.do("tm status")
         terminal.do("continue &")
         said = terminal.do("tm status")
@@ -248,11 +252,7 @@ def test_a_thread_that_runs_on_is_refused(gdb):
     busy = "import threading\ndef work():\n while True:\n  [str(i) for i in range(999)]; time.sleep(0.001)\nthreading.Thread(target=work, daemon=True).start()\n"
     code = "import os, time\n" + sources.TRACING + busy + "os.ctermid()\ntime.sleep(60)"
     with gdb.terminal("-iex", "set non-stop on", "-iex", "set mi-async on", "--args", PYTHON, "-S", "-c", code) as terminal:
-        for line in STOP:
-            terminal.do(line)
-        terminal.send("run")
-        terminal.child.expect("Breakpoint 1, ")
-        terminal.prompt()
+        to_breakpoint(terminal)
         for command in ("tm statistics", "tm status", "tm statistics --read debugger"):
             said = terminal.do(command)
             assert "other threads of the target are running, in non-stop mode" in said and "interrupt -a" in said and "Traceback" not in said

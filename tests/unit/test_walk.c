@@ -512,8 +512,10 @@ static void tables_that_cannot_be_are_refused(void **state)
 		words[1] = bad_buckets[i];
 		fails(tm_table_load(&v.w, put.addr, &table), TM_ERR_CORRUPT, "no table at");
 	}
-	words[1] = 1u << 30; /* more than is mapped */
+	words[1] = 1u << 14; /* more than is mapped */
 	fails(tm_table_load(&v.w, put.addr, &table), TM_ERR_CORRUPT, "buckets are nowhere");
+	words[1] = 1u << 30; /* more than ever was */
+	fails(tm_table_load(&v.w, put.addr, &table), TM_ERR_CORRUPT, "in so little memory");
 	words[1] = 32;
 	words[0] = 17; /* half of 32, and one entry that came before the table grew */
 	ok(tm_table_load(&v.w, put.addr, &table));
@@ -532,6 +534,8 @@ static void tables_that_cannot_be_are_refused(void **state)
 	ok(tm_table_header(&v.w, put.addr, &table));
 	assert_true(table.gone);
 	assert_int_equal(table.nentries, 7);
+	words[1] = 1ull << 40;
+	fails(tm_table_header(&v.w, put.addr, &table), TM_ERR_CORRUPT, "entries in so little memory");
 	words[0] = 1ull << 30;
 	words[1] = 1ull << 32;
 	fails(tm_table_header(&v.w, put.addr, &table), TM_ERR_CORRUPT, "entries in so little memory");
