@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MOST_RUNTIME = 4 << 20, MOST_OFFSET = 1 << 20 };
+enum { MOST_RUNTIME = 4 << 20, MOST_OFFSET = 1 << 20, MOST_BRIEF = 3 };
 
 const char *const tm_way_names[] = { [TM_WAY_NONE] = "nothing to do", [TM_WAY_SCRIPT] = "a script that it ran by itself (PEP 768)",
 	[TM_WAY_PENDING] = "a pending call in its main thread", [TM_WAY_BLOCKED] = "its main thread, which waits in a system call" };
@@ -197,6 +197,11 @@ static struct tm_error *one_try(struct tm_control *c, enum tm_way *way, bool *do
 	if (err)
 		return err;
 	bool blocked = c->may_call && tm_control_blocked(c);
+	if (blocked && tm_control_brief(c)) {
+		if (c->nbrief++ < MOST_BRIEF)
+			return a_moment(c);
+		blocked = false; /* again and again, but never for long */
+	}
 	if (blocked && tm_control_gil(c)) {
 		*way = TM_WAY_BLOCKED;
 		*done = true;

@@ -108,13 +108,12 @@ static bool waits(const char *name)
 }
 
 /*
- * Its pc is right behind a system call, which is inside the C library, whose outermost function on the way to it is one of the above
- * and was called from Python or one of its extensions.
+ * Does the main thread wait by its own will? Its pc is right behind a system call, which is inside the C library: NAME is its outermost
+ * function on the way to it, one of the above, called from Python or one of its extensions.
  */
-bool tm_control_blocked(struct tm_control *c)
+static bool in_wait(struct tm_control *c, char name[64])
 {
 	unsigned char insn[2];
-	char name[64];
 	const struct tm_stack *s = c->main;
 	if (tm_memory_read(&c->t->memory, s->pc[0] - 2, insn, 2) != 2 || insn[0] != 0x0f || insn[1] != 0x05)
 		return false;
@@ -127,7 +126,33 @@ bool tm_control_blocked(struct tm_control *c)
 	if (!n || n >= s->n || !tm_target_module(c->t, s->pc[n]))
 		return false;
 	tm_control_function(c, s->pc[n - 1] - (n > 1), name);
-	return waits(name);
+	if (waits(name))
+		return true;
+	/* glibc's sem_wait jumps to its slow half, which has no name or any: who called it does nothing else there. */
+	tm_control_function(c, s->pc[n] - 1, name);
+	bool semaphore = strcmp(name, "_PySemaphore_Wait") == 0 || strcmp(name, "_PySemaphore_PlatformWait") == 0 ||
+		strcmp(name, "PyThread_acquire_lock_timed") == 0;
+	strcpy(name, "sem_wait");
+	return semaphore;
+}
+
+bool tm_control_blocked(struct tm_control *c)
+{
+	char name[64];
+	return in_wait(c, name);
+}
+
+bool tm_control_brief(struct tm_control *c)
+{
+	char name[64];
+	if (!c->row->cookie || !in_wait(c, name) || !strstr(name, "sem_"))
+		return false;
+	for (size_t i = 0; i < c->before.threads.n; i++) {
+		const struct tm_stack *then = &c->before.threads.items[i];
+		if (then->tid == c->main->tid && then->n == c->main->n && memcmp(then->pc, c->main->pc, then->n * sizeof *then->pc) == 0)
+			return false;
+	}
+	return true;
 }
 
 /* Where in its innermost frame of bytecode the thread is; 0: it has none, or none is known by a symbol. */

@@ -26,6 +26,7 @@ struct tm_control {
 	double deadline;      /* by tm_seconds() */
 	struct tm_stacks stacks, before; /* as they are, as they were the last time */
 	const struct tm_stack *main;
+	unsigned nbrief; /* times that it was waited for the end of a brief wait */
 };
 
 double tm_seconds(void); /* a clock that only goes on */
@@ -50,6 +51,11 @@ void tm_control_function(struct tm_control *c, uint64_t pc, char name[64]);
 bool tm_control_in_queue(struct tm_control *c);
 /* Does the main thread wait in a system call that Python made with the GIL let go? */
 bool tm_control_blocked(struct tm_control *c);
+/*
+ * May that be the wait of a moment for a mutex of the interpreter's own (3.13+), which must not be entered twice? Not when the thread
+ * stood there at the last look, too.
+ */
+bool tm_control_brief(struct tm_control *c);
 /* Will the GIL be had soon: it is free, or its holder runs bytecode? */
 bool tm_control_gil(struct tm_control *c);
 /* "in sem_clockwait () < time_sleep () ..." of the main thread, for messages. */
