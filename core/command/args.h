@@ -116,6 +116,9 @@ struct tm_words {
 struct tm_error *tm_words_split(const char *line, struct tm_words *w);
 void tm_words_free(struct tm_words *w);
 
+/* BEFORE and each file's name that goes on as BEGIN does, which may begin with ~/. False: out of memory. */
+bool tm_complete_files(const char *before, const char *begin, struct tm_completion *to);
+
 /* ---- the session's snapshots ---- */
 
 /* Keeps a reference to SNAPSHOT as NAME (NULL: the next number). An existing NAME is replaced with FORCE only. */

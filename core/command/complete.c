@@ -25,6 +25,13 @@ static void offer(struct prefix *p, const char *before, const char *word)
 	}
 }
 
+/* BEFORE is ours, what follows it begins a file's name. */
+static void offer_files(struct prefix *p, const char *before)
+{
+	size_t len = strlen(before);
+	p->failed |= p->len >= len && !tm_complete_files(before, p->text + len, p->to);
+}
+
 static void offer_kind(const struct tm_session *s, struct prefix *p, enum tm_word word)
 {
 	switch (word) {
@@ -32,7 +39,8 @@ static void offer_kind(const struct tm_session *s, struct prefix *p, enum tm_wor
 	case TM_WORD_SNAPSHOT:
 		for (size_t i = 0; i < s->held.n; i++)
 			offer(p, "", s->held.items[i].name);
-		p->to->files |= word == TM_WORD_SOURCE;
+		if (word == TM_WORD_SOURCE)
+			offer_files(p, "");
 		break;
 	case TM_WORD_COMMAND:
 		for (const struct tm_command *c = tm_commands; c->name; c++)
@@ -45,7 +53,7 @@ static void offer_kind(const struct tm_session *s, struct prefix *p, enum tm_wor
 				offer(p, "", o->name);
 		break;
 	case TM_WORD_FILE:
-		p->to->files = true;
+		offer_files(p, "");
 		break;
 	case TM_WORD_EXPRESSION:
 		p->to->expression = true;
@@ -59,7 +67,9 @@ static void offer_value(const struct tm_session *s, struct prefix *p, const stru
 {
 	for (unsigned i = 0; o->choices && o->choices[i]; i++)
 		offer(p, before, o->choices[i]);
-	if (!*before) /* "--in=" would need file names behind a word of ours */
+	if (o->word == TM_WORD_FILE && *before)
+		offer_files(p, before);
+	else if (!*before)
 		offer_kind(s, p, o->word);
 }
 
@@ -86,7 +96,8 @@ static void offer_setting_value(struct prefix *p, const char *name)
 			offer(p, "", "off");
 			offer(p, "", "on");
 		}
-		p->to->files |= o->word == TM_WORD_FILE;
+		if (o->word == TM_WORD_FILE)
+			offer_files(p, "");
 	}
 }
 
@@ -132,6 +143,8 @@ struct tm_error *tm_session_complete(struct tm_session *s, const char *line, str
 		return err;
 	size_t done = w.items.n - w.open; /* words that are finished */
 	struct prefix p = { .text = w.open ? w.items.items[done] : "", .to = ret };
+	if (w.open && strncmp(w.raw.items[done], "~/", 2) == 0) /* what is offered begins as the line ends */
+		p.text = w.raw.items[done];
 	p.len = strlen(p.text);
 	ret->start = w.start;
 	if (!done)

@@ -5,6 +5,7 @@
 #ifndef TM_MODULE_H
 #define TM_MODULE_H
 #include <Python.h>
+#include <limits.h>
 #include <structmember.h>
 #include "tm/command.h"
 #include "tm/filter.h"
@@ -182,4 +183,9 @@ struct tm_error *tm_target_open(struct tm_run *run, PyObject *target, const stru
 	struct tm_target **ret);
 /* A new reference, or NULL with an exception: TypeError when it is no Target. */
 PyObject *tm_target_of_host(struct tm_module_state *st, PyObject *host);
+/*
+ * PATH: by which way the core file is opened that this process has open under the name NAMED ("": mapped, under any name). A name that
+ * nothing here has open is believed. False: there is no way any more.
+ */
+bool tm_held_core(const char *named, char path[PATH_MAX]);
 #endif

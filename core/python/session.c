@@ -1,5 +1,6 @@
 /* tm.Session: command lines of tm, run for a host. */
 #include "module.h"
+#include <stdlib.h>
 #include <string.h>
 
 struct session {
@@ -257,6 +258,17 @@ struct line {
 	Py_ssize_t nwords;
 };
 
+/* As in a line, a leading ~/ is the home folder. */
+static PyObject *at_home(PyObject *bytes)
+{
+	const char *home = getenv("HOME"), *text = bytes ? PyBytes_AsString(bytes) : "";
+	if (!home || !*home || strncmp(text, "~/", 2) != 0)
+		return bytes;
+	PyObject *path = PyBytes_FromFormat("%s%s", home, text + 1);
+	Py_DECREF(bytes);
+	return path;
+}
+
 static bool line_words(struct line *l, PyObject *list)
 {
 	l->nwords = PyList_Size(list);
@@ -265,7 +277,7 @@ static bool line_words(struct line *l, PyObject *list)
 	if (!l->words)
 		return PyErr_NoMemory(), false;
 	for (Py_ssize_t i = 0; i < l->nwords; i++) {
-		PyObject *bytes = encoded(PyList_GetItem(list, i));
+		PyObject *bytes = at_home(encoded(PyList_GetItem(list, i)));
 		if (!bytes || PyList_SetItem(l->kept, i, bytes) < 0)
 			return false;
 		l->words[i] = PyBytes_AsString(bytes);
@@ -357,13 +369,16 @@ static PyObject *session_complete(PyObject *self, PyObject *line)
 		tm_raise(st, err);
 		return NULL;
 	}
-	PyObject *words = PyList_New((Py_ssize_t)c.words.n);
+	PyObject *words = PyList_New(0);
 	for (size_t i = 0; words && i < c.words.n; i++) {
-		PyObject *word = PyUnicode_DecodeUTF8(c.words.items[i], (Py_ssize_t)strlen(c.words.items[i]), "backslashreplace");
-		if (!word || PyList_SetItem(words, (Py_ssize_t)i, word) < 0)
+		PyObject *word = PyUnicode_DecodeUTF8(c.words.items[i], (Py_ssize_t)strlen(c.words.items[i]), NULL);
+		if (!word && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError))
+			PyErr_Clear(); /* a file's name that no host could type */
+		else if (!word || PyList_Append(words, word) < 0)
 			Py_CLEAR(words);
+		Py_XDECREF(word);
 	}
-	PyObject *result = words ? Py_BuildValue("(Onii)", words, (Py_ssize_t)c.start, (int)c.files, (int)c.expression) : NULL;
+	PyObject *result = words ? Py_BuildValue("(OnO)", words, (Py_ssize_t)c.start, c.expression ? Py_True : Py_False) : NULL;
 	Py_XDECREF(words);
 	tm_completion_free(&c);
 	return result;
@@ -418,8 +433,8 @@ static PyMethodDef methods[] = {
 		"host.write(str). Raises tm.Error, whose status is the exit status of the shell; KeyboardInterrupt; and what the host's\n"
 		"functions raise." },
 	{ "complete", session_complete, METH_O,
-		"complete(line) -> (words, start, files, expression)\n\nWhat may stand at the end of LINE: whole WORDS for what begins at START;\n"
-		"FILES, EXPRESSION: also a file name, an expression of the host's language." },
+		"complete(line) -> (words, start, expression)\n\nWhat may stand at the end of LINE: whole WORDS, names of files among them, for what\n"
+		"begins at START; EXPRESSION: also one of the host's language." },
 	{ "settings", session_settings, METH_NOARGS, "settings() -> dict\n\nThe present defaults, by name: what 'tm config' shows." },
 	{ "crossed", session_crossed, METH_VARARGS,
 		"crossed(name, data) -> bool\n\nDo the bytes that host.watch(NAME, ...) was asked to watch say that the line of 'tm break' is reached?" },

@@ -5,6 +5,7 @@
 #include "module.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -225,16 +226,16 @@ static bool can_read(const struct target *t)
 }
 
 /* A file that a debugger holds open after it was replaced or removed goes by the name that it had, not by the way to it. */
-static struct tm_error *open_core(struct tm_run *run, const struct target *t, const struct tm_search *s, struct tm_target **ret)
+static struct tm_error *open_core(struct tm_run *run, const char *core, const struct tm_search *s, struct tm_target **ret)
 {
-	char name[4096];
-	struct tm_error *err = tm_target_open_core(t->core, s, tm_run_poll(run), ret);
-	ssize_t n = strncmp(t->core, "/proc/self/fd/", 14) == 0 ? readlink(t->core, name, sizeof name - 1) : -1;
+	char name[PATH_MAX];
+	struct tm_error *err = tm_target_open_core(core, s, tm_run_poll(run), ret);
+	ssize_t n = strncmp(core, "/proc/self/fd/", 14) == 0 ? readlink(core, name, sizeof name - 1) : -1;
 	if (n <= 0)
 		return err;
 	name[n] = 0;
 	if (err)
-		return tm_error_rename(err, t->core, name);
+		return tm_error_rename(err, core, name);
 	char *copy = strdup(name);
 	if (copy) {
 		free((*ret)->name);
@@ -243,10 +244,10 @@ static struct tm_error *open_core(struct tm_run *run, const struct target *t, co
 	return NULL;
 }
 
-static struct tm_error *open_direct(struct tm_run *run, const struct target *t, const struct tm_search *s, struct tm_target **ret)
+static struct tm_error *open_direct(struct tm_run *run, const struct target *t, const char *core, const struct tm_search *s, struct tm_target **ret)
 {
-	if (t->core)
-		return open_core(run, t, s, ret);
+	if (core)
+		return open_core(run, core, s, ret);
 	if (t->process && (!can_read(t) || tm_process_is_ours(t->process)))
 		return tm_target_open_process(t->process, s, tm_run_poll(run), ret);
 	return tm_error_new(TM_ERR_UNSUPPORTED, "this target can be read through the debugger only: it is no core file or process of this machine");
@@ -287,20 +288,20 @@ static struct tm_error *other_bytes(const struct tm_target *t)
 	return tm_error_new(TM_ERR_UNSUPPORTED, "%s: the debugger reads other bytes of it than we do by ourselves; --read debugger takes those", t->name);
 }
 
-static struct tm_error *open_reader(struct tm_run *run, const struct target *t, struct reader *r, const struct tm_search *s,
-	struct tm_target **ret)
+static struct tm_error *open_reader(struct tm_run *run, const struct target *t, const char *core, struct reader *r,
+	const struct tm_search *s, struct tm_target **ret)
 {
 	if (!can_read(t))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "this target cannot be read through the debugger");
 	struct tm_error *err;
-	if (!t->core) {
+	if (!core) {
 		err = tm_target_open_host(&reader_ops, r, t->word, t->big, t->pid, s, tm_run_poll(run), ret);
 		if (!err && t->running)
 			tm_target_runs(*ret);
 		return err;
 	}
 	struct tm_target *map;
-	err = open_core(run, t, s, &map);
+	err = open_core(run, core, s, &map);
 	if (err)
 		return err;
 	err = same_bytes(r, map) ? tm_target_open_through(&reader_ops, r, map, ret) : other_bytes(map);
@@ -315,6 +316,8 @@ struct tm_error *tm_target_open(struct tm_run *run, PyObject *object, const stru
 	struct tm_search s = search_of(t, given);
 	struct reader *r;
 	struct tm_error *err = NULL;
+	char held[PATH_MAX];
+	const char *core = t->core && can_read(t) ? tm_held_core(t->core, held) ? held : NULL : t->core;
 	tm_run_enter(run);
 	/* The reader lives as long as the run: the target borrows it. */
 	PyObject *box = PyByteArray_FromStringAndSize(NULL, sizeof *r);
@@ -325,8 +328,8 @@ struct tm_error *tm_target_open(struct tm_run *run, PyObject *object, const stru
 	if (!r)
 		return tm_run_failed(run);
 	*r = (struct reader) { .run = run, .read = t->field[READ], .phdr = t->phdr };
-	if (road != TM_ROAD_DEBUGGER && (road == TM_ROAD_DIRECT || t->core || t->process)) {
-		err = open_direct(run, t, &s, ret);
+	if (road != TM_ROAD_DEBUGGER && (road == TM_ROAD_DIRECT || core || t->process)) {
+		err = open_direct(run, t, core, &s, ret);
 		if (!err && (!can_read(t) || same_bytes(r, *ret)))
 			return NULL;
 		if (!err) {
@@ -338,7 +341,7 @@ struct tm_error *tm_target_open(struct tm_run *run, PyObject *object, const stru
 			return err;
 		tm_error_free(err);
 	}
-	return open_reader(run, t, r, &s, ret);
+	return open_reader(run, t, core, r, &s, ret);
 }
 
 PyObject *tm_target_of_host(struct tm_module_state *st, PyObject *host)
@@ -372,7 +375,8 @@ static PyType_Slot slots[] = {
 		     "       files=(), running=False)\n\n"
 		     "How to read something that is stopped; a description that is opened for each command.\n\n"
 		     "READ is called as read(address, length) and returns the readable prefix as bytes or a byte memoryview, None for\n"
-		     "nothing; what it raises ends the command. CORE is the path of an ELF core file, PROCESS the number of a process of\n"
+		     "nothing; what it raises ends the command. CORE is the path of an ELF core file (with READ: as this process opened it,\n"
+		     "even when the file was replaced since; '' for one that it has mapped and does not name), PROCESS the number of a process of\n"
 		     "this machine: then the bytes are read without READ where both give the same and, of a process, where this one or a\n"
 		     "child of it is its tracer. WORD is the size of a pointer in bytes, PHDR the address AT_PHDR of the auxiliary vector.\n"
 		     "EXE, SYSROOT and DEBUG_DIRS say where files are; FILES are pairs (build-id in hexadecimal, path) of files that are\n"

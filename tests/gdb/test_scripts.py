@@ -166,8 +166,8 @@ def test_it_finds_the_build_tree_by_itself(any_gdb, tmp_path):
     installed = tmp_path / "lib" / "tm"
     (installed / "gdb").mkdir(parents=True)
     (installed / "python").mkdir()
-    for name in ("tm_gdb.py", "tm_plugin.py", "tm_control.py"):
-        shutil.copy(PLUGIN.with_name(name), installed / "gdb")
+    for file in PLUGIN.parent.glob("*.py"):
+        shutil.copy(file, installed / "gdb")
     shutil.copy(os.path.join(build, "python", "tm.abi3.so"), installed / "python")
     places = [os.path.join(build, "gdb", "tm_gdb.py"), installed / "gdb" / "tm_gdb.py"]
     if os.path.samefile(build, ROOT / "build"):

@@ -572,7 +572,7 @@ static void lines_split_as_in_a_shell(void **state)
 	free(home);
 }
 
-static void completes(struct tm_session *s, const char *line, size_t start, const char *words, bool files, bool expression)
+static void completes(struct tm_session *s, const char *line, size_t start, const char *words, bool expression)
 {
 	struct tm_completion c;
 	struct tm_text all = { 0 };
@@ -581,7 +581,6 @@ static void completes(struct tm_session *s, const char *line, size_t start, cons
 		tm_text_printf(&all, "%s%s", i ? " " : "", c.words.items[i]);
 	assert_string_equal(tm_text_str(&all), words);
 	assert_int_equal(c.start, start);
-	assert_int_equal(c.files, files);
 	assert_int_equal(c.expression, expression);
 	tm_text_free(&all);
 	tm_completion_free(&c);
@@ -598,29 +597,42 @@ static struct tm_session *lasting_session(struct host *h)
 
 static void lines_complete_from_the_tables(void **state)
 {
-	char *core = python_core(state, "core", NULL);
+	char *core = python_core(state, "core", NULL), *folder = unit_path(*state, ""), *inner = unit_path(*state, "sub");
+	char *was = getcwd(NULL, 0), *home = strdup(getenv("HOME") ? getenv("HOME") : "");
 	struct host h = { core, 0, "" };
 	struct tm_session *s = lasting_session(&h);
-	completes(s, "statu", 0, "status", false, false);
+	assert_int_equal(chdir(folder) | setenv("HOME", folder, 1) | mkdir(inner, 0700) | mkdir("sub/one", 0700) | symlink("core", "sub/.hidden"), 0);
+	completes(s, "statu", 0, "status", false);
 	completes(s, "", 0, "break clear-traces compare config drop dump filter help list load record reset-peak run snapshot start statistics status stop traceback "
-		"traces version", false, false);
-	completes(s, "help tra", 5, "traceback traces", false, false);
-	completes(s, "statistics --b", 11, "--by", false, false);
-	completes(s, "statistics --by ", 16, "filename lineno traceback", false, false);
-	completes(s, "stats --by=l", 6, "--by=lineno", false, false);
-	completes(s, "statistics --cumulative f", 24, "", true, false);
-	completes(s, "statistics -o x", 14, "", true, false);
-	completes(s, "traceback se", 10, "", false, true);
-	completes(s, "config fo", 7, "format", false, false);
-	completes(s, "config format ", 14, "csv json table text", false, false);
-	completes(s, "config strict o", 14, "off on", false, false);
-	completes(s, "config format json ", 19, "", false, false);
-	completes(s, "nonesuch ", 9, "", false, false);
+		"traces version", false);
+	completes(s, "help tra", 5, "traceback traces", false);
+	completes(s, "statistics --b", 11, "--by", false);
+	completes(s, "statistics --by ", 16, "filename lineno traceback", false);
+	completes(s, "stats --by=l", 6, "--by=lineno", false);
+	completes(s, "statistics --cumulative c", 24, "core", false);
+	completes(s, "statistics -o x", 14, "", false);
+	completes(s, "statistics -o s", 14, "sub/ sub/one/", false);
+	completes(s, "statistics -o ./sub/.h", 14, "./sub/.hidden", false);
+	completes(s, "statistics --output=c", 11, "--output=core", false);
+	completes(s, "statistics ~/c", 11, "~/core", false);
+	completes(s, "statistics '~/su", 11, "~/sub/ ~/sub/one/", false);
+	completes(s, "statistics none/c", 11, "", false);
+	completes(s, "traceback se", 10, "", true);
+	completes(s, "config fo", 7, "format", false);
+	completes(s, "config format ", 14, "csv json table text", false);
+	completes(s, "config strict o", 14, "off on", false);
+	completes(s, "config format json ", 19, "", false);
+	completes(s, "nonesuch ", 9, "", false);
 	ok(tm_session_run_line(s, "snapshot --name before"));
-	completes(s, "drop ", 5, "before", false, false);
-	completes(s, "statistics b", 11, "before", true, false);
-	completes(s, "traceback --in ", 15, "before", true, false);
+	completes(s, "drop ", 5, "before", false);
+	completes(s, "statistics b", 11, "before", false);
+	completes(s, "traceback --in ", 15, "before core sub/", false);
 	tm_session_close(s);
+	assert_int_equal(unlink("sub/.hidden") | rmdir("sub/one") | rmdir("sub") | chdir(was) | setenv("HOME", home, 1), 0);
+	free(was);
+	free(home);
+	free(inner);
+	free(folder);
 	free(core);
 }
 

@@ -5,6 +5,7 @@ import gc
 import os
 import struct
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -405,10 +406,16 @@ def check_completion():
     session = tm.Session(Host())
     for line in ("", "st", "statistics --", "statistics --by ", "statistics --by=l", "traceback ", "status ", "'", "status '", "config ",
                  "\udcff", "statistics --format ", "x y z", "help "):
-        words, start, files, expression = session.complete(line)
+        words, start, expression = session.complete(line)
         assert words == sorted(words) and 0 <= start <= len(line.encode("utf-8", "surrogateescape")), line
-        assert type(files) is int and type(expression) is int
+        assert expression is (line == "traceback ")
     assert session.complete("stati")[0] == ["statistics"]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in "one.core", "o'clock", "zwei ü.core", b"o\xff".decode("utf-8", "surrogateescape"):
+            open(os.path.join(folder, name), "w").close()
+        assert session.complete("statistics %s/o" % folder) == ([folder + "/o'clock", folder + "/one.core"], 11, False)  # no half names
+        assert session.complete("dump --output=%s/z" % folder)[0] == ["--output=%s/zwei ü.core" % folder]
+        assert session.complete("drop %s/" % folder)[0] == []
     session.run("snapshot --name mine")
     assert "mine" in session.complete("statistics m")[0]
 

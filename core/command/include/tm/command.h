@@ -94,11 +94,14 @@ struct tm_error *tm_session_run_line(struct tm_session *s, const char *line);
 /* What the row's option is when a command line does not give it: a bool, uint64_t, unsigned (choice) or const char *. */
 const void *tm_session_default(const struct tm_session *s, const struct tm_option *o);
 
-/* What may stand at the end of a line: WORDS are whole words, HINTS what only the host can list. */
+/*
+ * What may stand at the end of a line. Folders end with "/"; of a single one what is in it is there, too, so that no host takes its
+ * name for the whole word.
+ */
 struct tm_completion {
-	TM_ARRAY(char *) words; /* sorted */
+	TM_ARRAY(char *) words; /* whole, sorted */
 	size_t start;		/* where in the line the word begins that they complete */
-	bool files, expression; /* file names, an expression of the host's language */
+	bool expression;	/* an expression of the host's language may stand there, too */
 };
 struct tm_error *tm_session_complete(struct tm_session *s, const char *line, struct tm_completion *ret);
 void tm_completion_free(struct tm_completion *c);
