@@ -14,9 +14,9 @@ SPEED = """
 ### From a core to `tm statistics CORE --by lineno`
 
 Median (best) of %d runs of the whole process, page cache warm. *Itself*: the process's own `take_snapshot()` +
-`statistics('lineno')`. *Bare walk*: `barewalk.c`, one thread, warm; *first* is its first pass, which also takes the
-page faults of a fresh mapping. Required: tm ≤ %.1f × bare walk + %.2f s if a symbol or the cookie leads to the
-tables, + %.2f s if only a scan does.
+`statistics('lineno')`. *Bare walk*: `barewalk.c`, one thread, which maps the core and walks the table once, as tm does;
+*again* is the best of four more passes, over pages that the process has by then. Required: tm ≤ %.1f × bare walk +
+%.2f s if a symbol or the cookie leads to the tables, + %.2f s if only a scan does; in parentheses the same of *again*.
 """
 
 PAUSE = """
@@ -61,18 +61,17 @@ class Report:
         rows = []
         for r in self.results:
             own = r["own"]["take_snapshot"] + r["own"]["lineno"]
-            limit = BARE_FACTOR * r["bare"] + EXTRA_SECONDS[r["found_by"]]
+            limit, strict = (BARE_FACTOR * r[walk] + EXTRA_SECONDS[r["found_by"]] for walk in ("bare", "again"))
             rows.append([
                 r["python"], r["power"], r["nframe"], r["found_by"], number(r["core_bytes"], 1e6, 0),
                 "%.2f + %.2f" % (r["own"]["take_snapshot"], r["own"]["lineno"]),
                 "%s (%s)" % (number(r["tm"], 1e-3, 1), number(r["tm_min"], 1e-3, 1)),
                 ratio(own, r["tm"], "%.0f ×"),
-                "%s (%s)" % (number(r["bare"], 1e-3, 1), number(r["bare_min"], 1e-3, 1)),
-                number(r["bare_first"], 1e-3, 1), ratio(r["tm"], r["bare"], "%.2f"),
-                number(limit, 1e-3, 1), self.verdict(r["tm"], limit)])
+                number(r["bare"], 1e-3, 1), number(r["again"], 1e-3, 1), ratio(r["tm"], r["bare"], "%.2f"),
+                "%s (%s)" % (number(limit, 1e-3, 1), number(strict, 1e-3, 1)), self.verdict(r["tm"], limit)])
         print(SPEED % (self.rounds, BARE_FACTOR, EXTRA_SECONDS["symbol"], EXTRA_SECONDS["scan"]))
         markdown(["Python", "traces", "frames", "found by", "core, MB", "itself, s", "tm, ms", "faster than itself",
-                  "bare walk, ms", "first, ms", "tm / bare walk", "limit, ms", "met"], rows)
+                  "bare walk, ms", "again, ms", "tm / bare walk", "limit, ms", "met"], rows)
 
     def pause(self):
         rows = []
