@@ -19,7 +19,7 @@ class Inferior:
 
     def target(self):
         target, process = self.present()
-        if process.GetState() in (lldb.eStateRunning, lldb.eStateStepping, lldb.eStateLaunching, lldb.eStateAttaching):
+        if process.GetState() in (lldb.eStateRunning, lldb.eStateStepping):
             raise tm.Error("the target is running: 'process interrupt' stops it")
         if process.GetState() not in (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended):
             raise tm.Error("no process and no core: 'process attach -p PID', 'target create -c CORE' or 'run' gives one, or name a SOURCE")

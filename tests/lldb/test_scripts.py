@@ -75,6 +75,33 @@ def test_outside_of_lldb(any_lldb, tm, core, tracing, kind, tmp_path):
     assert agree(done.stdout, tm, source) == facts(tm, source)[0]
 
 
+FAILED = """
+import sys
+import lldb
+debugger = lldb.SBDebugger.Create()
+debugger.SetAsync(False)
+sys.path.insert(0, sys.argv[1])
+import tm_lldb
+import tm
+target, error = debugger.CreateTarget(""), lldb.SBError()
+target.AttachToProcessWithID(lldb.SBListener(), 2 ** 22 + 1, error)
+assert error.Fail()
+tm_lldb.bind(debugger, target)
+try:
+    tm.is_tracing()
+except tm.Error as problem:
+    print(problem)
+"""
+
+
+def test_an_attach_that_failed(any_lldb):
+    if "python3.11" not in any_lldb.module:
+        pytest.skip("LLDB %s is for another Python than this one" % any_lldb.version)
+    done = subprocess.run(["/usr/bin/python3", "-c", FAILED, str(PLUGIN.parent)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                          env=any_lldb.settings({"PYTHONPATH": any_lldb.module, "LLDB_DEBUGSERVER_PATH": "/nonexistent"}), timeout=LIMIT)
+    assert done.stdout.startswith("no process and no core: "), done.stdout + done.stderr
+
+
 def test_a_session_for_each_debugger(any_lldb, core):
     script = ("script other = lldb.SBDebugger.Create(); other.HandleCommand('command script import \"%s\"'); "
               "other.HandleCommand('target create -c \"%s\"'); other.HandleCommand('tm snapshot --name others')" % (PLUGIN, core))
