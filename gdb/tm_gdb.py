@@ -1,5 +1,6 @@
 """tm in GDB: `source gdb/tm_gdb.py`, then `help tm`."""
 
+import importlib.util
 import os
 import sys
 
@@ -7,15 +8,18 @@ import gdb
 
 
 def load_tm_plugin():
-    """As modules: what GDB sources lies among the user's own names. Sourced twice, the first ones stay, with their snapshots."""
+    """As a package: what GDB sources lies among the user's own names. Sourced twice, the first one stays, with its snapshots."""
     folders = [os.path.dirname(path) for path in (os.path.abspath(__file__), os.path.realpath(__file__))]
-    sys.path.append(next((folder for folder in folders if os.path.exists(os.path.join(folder, "tm_plugin.py"))), folders[0]))
+    folder = next((folder for folder in folders if os.path.exists(os.path.join(folder, "tm_plugin.py"))), folders[0])
+    spec = importlib.util.spec_from_file_location("tm_plugin", os.path.join(folder, "tm_plugin.py"), submodule_search_locations=[folder])
+    if spec.name in sys.modules:
+        return
+    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
     try:
-        import tm_plugin  # noqa: F401
+        spec.loader.exec_module(module)
     except (ImportError, OSError) as error:
+        del sys.modules[spec.name]
         gdb.write("tm: %s\n" % error, gdb.STDERR)
-    finally:
-        sys.path.pop()
 
 
 load_tm_plugin()

@@ -46,8 +46,8 @@ def register():
 
 
 tm = import_module()
-from tm_commands import Command, Function, MiCommand, Prefix, Setting  # noqa: E402, which need tm
-from tm_programs import Line  # noqa: E402
+from .commands import Command, Function, MiCommand, Prefix, Setting  # noqa: E402, which need tm
+from .programs import Line  # noqa: E402
 
 gdb.events.exited.connect(Line.exited)
 register()

@@ -1,5 +1,6 @@
 """tm in LLDB: `command script import lldb/tm_lldb.py`, then `help tm`. Glue only: what the commands do is in the module tm."""
 
+import importlib
 import os
 import sys
 
@@ -23,16 +24,14 @@ def import_module():
 
 
 tm = import_module()
-sys.path.append(os.path.dirname(os.path.realpath(__file__)))
-from tm_commands import kind_of  # noqa: E402, which need tm
-from tm_host import Host, run  # noqa: E402
-from tm_programs import Line, removed_in_time  # noqa: E402
+__path__ = [os.path.dirname(os.path.realpath(__file__))]  # the files beside are modules of this one, by whichever name LLDB knows it
+commands, hosts, programs = (importlib.import_module("%s.%s" % (__name__, name)) for name in ("commands", "host", "programs"))
 
 
 def bind(debugger, target=None):
     """From now on the module tm means TARGET, or whichever target DEBUGGER has selected. For scripts outside LLDB, too."""
     if debugger.GetID() not in tm.lldb:
-        host = Host(debugger)
+        host = hosts.Host(debugger)
         tm.lldb[debugger.GetID()] = host, tm.Session(host)
     tm.lldb[debugger.GetID()][0].bound = target
     tm.bind(tm.lldb[debugger.GetID()][0])
@@ -49,7 +48,7 @@ def register(debugger):
     for row in tm.commands():
         if row["shell"]:
             continue
-        base, options = kind_of(row)
+        base, options = commands.kind_of(row)
         kind = "Tm" + row["name"].capitalize()
         globals()[kind] = type(kind, (base,), {"row": row, "__doc__": row["help"]})
         for name in filter(None, (row["name"], row["alias"])):
@@ -59,7 +58,7 @@ def register(debugger):
 def __lldb_init_module(debugger, internal_dict):
     bind(debugger)
     if hasattr(debugger, "SetDestroyCallback"):  # LLDB 17
-        debugger.SetDestroyCallback(removed_in_time)
+        debugger.SetDestroyCallback(programs.removed_in_time)
     register(debugger)
 
 
@@ -67,7 +66,7 @@ def written(frame, watchpoint, internal_dict):
     """LLDB calls it when the process wrote there; false: it goes on."""
     target = frame.GetThread().GetProcess().GetTarget()
     debugger = target.GetDebugger()
-    line = Line.every[debugger.GetID(), watchpoint.GetID()]
+    line = programs.Line.every[debugger.GetID(), watchpoint.GetID()]
     host, session = tm.lldb[debugger.GetID()]
     data = target.GetProcess().ReadMemory(watchpoint.GetWatchAddress(), watchpoint.GetWatchSize(), lldb.SBError())
     if not session.crossed(line.name, data):
@@ -85,7 +84,7 @@ def recorded(frame, location, internal_dict):
 def say(line, debugger, frame):
     """A command outside of any command."""
     result = lldb.SBCommandReturnObject()
-    run(debugger, line, lldb.SBExecutionContext(frame), result)
+    hosts.run(debugger, line, lldb.SBExecutionContext(frame), result)
     print(result.GetOutput() or result.GetError(), end="", flush=True)
     return result.Succeeded()
 

@@ -25,35 +25,36 @@ static void offer(struct prefix *p, const char *before, const char *word)
 	}
 }
 
-/* BEFORE is ours, what follows it begins a file's name. */
+/* BEFORE is ours, what follows it begins a file's name. Behind a "=" ~/ is no home folder. */
 static void offer_files(struct prefix *p, const char *before)
 {
 	size_t len = strlen(before);
-	p->failed |= p->len >= len && !tm_complete_files(before, p->text + len, p->to);
+	if (p->len >= len && (!len || strncmp(p->text + len, "~/", 2) != 0))
+		p->failed |= !tm_complete_files(before, p->text + len, p->to);
 }
 
-static void offer_kind(const struct tm_session *s, struct prefix *p, enum tm_word word)
+static void offer_kind(const struct tm_session *s, struct prefix *p, enum tm_word word, const char *before)
 {
 	switch (word) {
 	case TM_WORD_SOURCE:
 	case TM_WORD_SNAPSHOT:
 		for (size_t i = 0; i < s->held.n; i++)
-			offer(p, "", s->held.items[i].name);
+			offer(p, before, s->held.items[i].name);
 		if (word == TM_WORD_SOURCE)
-			offer_files(p, "");
+			offer_files(p, before);
 		break;
 	case TM_WORD_COMMAND:
 		for (const struct tm_command *c = tm_commands; c->name; c++)
 			if (!c->shell || !s->front.lasting)
-				offer(p, "", c->name);
+				offer(p, before, c->name);
 		break;
 	case TM_WORD_SETTING:
 		for (const struct tm_option *o = tm_options; o->name; o++)
 			if (o->setting)
-				offer(p, "", o->name);
+				offer(p, before, o->name);
 		break;
 	case TM_WORD_FILE:
-		offer_files(p, "");
+		offer_files(p, before);
 		break;
 	case TM_WORD_EXPRESSION:
 		p->to->expression = true;
@@ -67,10 +68,7 @@ static void offer_value(const struct tm_session *s, struct prefix *p, const stru
 {
 	for (unsigned i = 0; o->choices && o->choices[i]; i++)
 		offer(p, before, o->choices[i]);
-	if (o->word == TM_WORD_FILE && *before)
-		offer_files(p, before);
-	else if (!*before)
-		offer_kind(s, p, o->word);
+	offer_kind(s, p, o->word, before);
 }
 
 static const struct tm_option *option_named(const struct tm_command *c, const char *word)
@@ -125,7 +123,7 @@ static void offer_word(const struct tm_session *s, struct prefix *p, const struc
 	if (c->word == TM_WORD_SETTING && n == 1)
 		offer_setting_value(p, words[0]);
 	else if (c->word != TM_WORD_SETTING || !n)
-		offer_kind(s, p, c->word);
+		offer_kind(s, p, c->word, "");
 }
 
 static int compare(const void *a, const void *b)
@@ -133,25 +131,16 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-struct tm_error *tm_session_complete(struct tm_session *s, const char *line, struct tm_completion *ret)
+/* The word behind N finished ones that begins as TEXT. */
+static struct tm_error *complete(const struct tm_session *s, const char *const *words, size_t n, const char *text, struct tm_completion *ret)
 {
-	struct tm_words w = { 0 };
 	const struct tm_command *c;
-	*ret = (struct tm_completion) { 0 };
-	struct tm_error *err = tm_words_split(line, &w);
-	if (err)
-		return err;
-	size_t done = w.items.n - w.open; /* words that are finished */
-	struct prefix p = { .text = w.open ? w.items.items[done] : "", .to = ret };
-	if (w.open && strncmp(w.raw.items[done], "~/", 2) == 0) /* what is offered begins as the line ends */
-		p.text = w.raw.items[done];
-	p.len = strlen(p.text);
-	ret->start = w.start;
-	if (!done)
-		offer_kind(s, &p, TM_WORD_COMMAND);
-	else if (!(err = tm_command_find(w.items.items[0], &c)))
-		offer_word(s, &p, c, w.items.items + 1, done - 1);
-	tm_words_free(&w);
+	struct prefix p = { .text = text, .len = strlen(text), .to = ret };
+	struct tm_error *err = NULL;
+	if (!n)
+		offer_kind(s, &p, TM_WORD_COMMAND, "");
+	else if (!(err = tm_command_find(words[0], &c)))
+		offer_word(s, &p, c, words + 1, n - 1);
 	tm_error_free(err); /* nothing completes an unknown command */
 	if (ret->words.n)
 		qsort(ret->words.items, ret->words.n, sizeof *ret->words.items, compare);
@@ -159,6 +148,52 @@ struct tm_error *tm_session_complete(struct tm_session *s, const char *line, str
 		return NULL;
 	tm_completion_free(ret);
 	return tm_error_nomem();
+}
+
+struct tm_error *tm_session_complete_word(struct tm_session *s, const char *const *words, size_t n, struct tm_completion *ret)
+{
+	*ret = (struct tm_completion) { 0 };
+	return complete(s, words, n ? n - 1 : 0, n ? words[n - 1] : "", ret);
+}
+
+/* RAW and what follows the first LEN letters of WORD, so that they are read as one word. False: not inside this QUOTE. */
+static bool as_typed(const char *raw, const char *word, size_t len, char quote, struct tm_text *t)
+{
+	tm_text_puts(t, raw);
+	for (const char *p = word + len; *p; p++) {
+		if (quote == '\'' && *p == quote)
+			return false;
+		if (quote != '\'' && strchr(quote ? "\"\\" : " \t\r\n'\"\\", *p))
+			tm_text_put(t, "\\", 1);
+		tm_text_put(t, p, 1);
+	}
+	return true;
+}
+
+struct tm_error *tm_session_complete(struct tm_session *s, const char *line, struct tm_completion *ret)
+{
+	struct tm_words w = { 0 };
+	*ret = (struct tm_completion) { 0 };
+	struct tm_error *err = tm_words_split(line, &w);
+	if (err)
+		return err;
+	size_t done = w.items.n - w.open, n = 0; /* words that are finished */
+	const char *text = w.open ? w.items.items[done] : "", *raw = w.open ? w.raw.items[done] : "";
+	ret->start = w.start;
+	err = complete(s, w.items.items, done, text, ret);
+	for (size_t i = 0; !err && i < ret->words.n; i++) {
+		struct tm_text t = { 0 };
+		bool can = as_typed(raw, ret->words.items[i], strlen(text), w.quote, &t);
+		err = tm_text_error(&t);
+		free(ret->words.items[i]);
+		if (can && !err)
+			ret->words.items[n++] = t.s;
+		else
+			tm_text_free(&t);
+	}
+	ret->words.n = err ? 0 : n;
+	tm_words_free(&w);
+	return err;
 }
 
 void tm_completion_free(struct tm_completion *c)

@@ -17,6 +17,7 @@ static void close_folder(DIR **d)
 static void put_path(struct tm_text *t, const char *path)
 {
 	const char *home = path[0] == '~' && path[1] == '/' ? getenv("HOME") : NULL;
+	home = home && *home ? home : NULL;
 	tm_text_printf(t, "%s%s", home ? home : "", home ? path + 1 : path);
 }
 

@@ -18,32 +18,56 @@ static bool is_gone(const char *link, const char *path)
 	return strncmp(link, path, len) == 0 && strcmp(link + len, deleted) == 0;
 }
 
-enum found { NOWHERE, OPEN, GONE };
+/* PATH as the kernel shows it, also when the file itself is gone, or the file that a link leads to. */
+static bool resolve(const char *path, char real[PATH_MAX])
+{
+	char at[PATH_MAX], folder[PATH_MAX], to[PATH_MAX];
+	snprintf(at, sizeof at, "%s", path);
+	for (unsigned links = 0; links < 8; links++) {
+		if (realpath(at, real))
+			return true;
+		const char *slash = strrchr(at, '/'), *name = slash ? slash + 1 : at;
+		snprintf(to, sizeof to, "%.*s", slash ? (int)(slash + 1 - at) : 2, slash ? at : "./");
+		ssize_t n = realpath(to, folder) ? readlink(at, to, sizeof to - 1) : -2;
+		if (n == -2)
+			return false;
+		const char *between = folder[1] ? "/" : "";
+		if (n < 0)
+			return snprintf(real, PATH_MAX, "%s%s%s", folder, between, name) < PATH_MAX;
+		to[n] = 0;
+		n = to[0] == '/' ? snprintf(at, sizeof at, "%s", to) : snprintf(at, sizeof at, "%s%s%s", folder, between, to);
+		if (n >= PATH_MAX)
+			return false;
+	}
+	return false;
+}
 
-/* Among the open files; of one that is GONE, *FD is the way to it. */
-static enum found among_files(const char *path, char fd[32])
+/* Among the open files, by its name as it was given or as it is: it, or else the way to one that is gone. */
+static bool among_files(const char *path, const char *real, char found[PATH_MAX])
 {
 	struct stat wanted, st;
 	char link[PATH_MAX + sizeof deleted];
-	bool there = stat(path, &wanted) == 0;
-	enum found found = NOWHERE;
+	bool there = stat(path, &wanted) == 0, gone = false;
 	DIR *dir = opendir("/proc/self/fd");
-	for (struct dirent *e; dir && found != OPEN && (e = readdir(dir));) {
+	for (struct dirent *e; dir && (e = readdir(dir));) {
 		int n = atoi(e->d_name);
 		ssize_t len = e->d_name[0] == '.' ? -1 : readlinkat(dirfd(dir), e->d_name, link, sizeof link - 1);
 		if (len <= 0)
 			continue;
 		link[len] = 0;
 		if (there && fstat(n, &st) == 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino) {
-			found = OPEN;
-		} else if (is_gone(link, path)) {
-			found = GONE;
-			snprintf(fd, 32, "/proc/self/fd/%d", n);
+			strcpy(found, path);
+			gone = true;
+			break;
+		}
+		if (is_gone(link, path) || is_gone(link, real)) {
+			snprintf(found, PATH_MAX, "/proc/self/fd/%d", n);
+			gone = true;
 		}
 	}
 	if (dir)
 		closedir(dir);
-	return found;
+	return gone;
 }
 
 static bool is_core(const char *path)
@@ -57,62 +81,47 @@ static bool is_core(const char *path)
 	return n == sizeof head && memcmp(head, ELFMAG, SELFMAG) == 0 && (head[EI_NIDENT] | head[EI_NIDENT + 1]) == ET_CORE;
 }
 
-/* Among the mapped files. PATH "": whichever is a core, if only one is; its name is put there. */
-static enum found among_maps(char path[PATH_MAX])
+/* May that be a core? A file that is gone cannot be asked. */
+static bool may_be_core(const char *path)
 {
-	char line[PATH_MAX + 256], only[PATH_MAX] = "";
-	bool any = !*path, several = false;
-	enum found found = NOWHERE;
+	size_t len = strlen(path);
+	if (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/memfd:", 7) == 0 || strncmp(path, "/SYSV", 5) == 0)
+		return false;
+	return is_core(path) || (len >= sizeof deleted && strcmp(path + len - (sizeof deleted - 1), deleted) == 0);
+}
+
+/* Among the mapped files: the one called NAME, or, with "", the only one that may be a core. */
+static bool among_maps(const char *name, char found[PATH_MAX])
+{
+	char line[PATH_MAX + 256];
+	bool seen = false, several = false;
 	FILE *maps = fopen("/proc/self/maps", "re");
-	while (maps && found != OPEN && fgets(line, sizeof line, maps)) {
-		char *name = strchr(line, '/');
-		if (!name)
+	while (maps && fgets(line, sizeof line, maps)) {
+		char *path = strchr(line, '/');
+		if (!path)
 			continue;
-		name[strcspn(name, "\n")] = 0;
-		if (!any)
-			found = strcmp(name, path) == 0 ? OPEN : is_gone(name, path) ? GONE : found;
-		else if (strlen(name) < PATH_MAX && strcmp(name, only) != 0 && is_core(name)) {
-			several |= *only != 0;
-			strcpy(only, name);
-		}
+		path[strcspn(path, "\n")] = 0;
+		if (strlen(path) >= PATH_MAX || (seen && strcmp(path, found) == 0) || (*name ? strcmp(path, name) != 0 : !may_be_core(path)))
+			continue;
+		several = seen;
+		seen = true;
+		strcpy(found, path);
 	}
 	if (maps)
 		fclose(maps);
-	if (!any || !*only || several)
-		return found;
-	strcpy(path, only);
-	return OPEN;
+	return seen && !several && is_core(found);
 }
 
-/* PATH as the kernel shows it, also when the file itself is gone. */
-static bool resolve(const char *path, char real[PATH_MAX])
+bool tm_held_core(const char *named, bool mapped, char path[PATH_MAX])
 {
-	if (realpath(path, real))
-		return true;
-	char folder[PATH_MAX];
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-	if (!realpath(*folder ? folder : "/", real) || strlen(real) + 1 + strlen(name) >= PATH_MAX)
-		return false;
-	sprintf(real + strlen(real), "/%s", name);
-	return true;
-}
-
-bool tm_held_core(const char *named, char path[PATH_MAX])
-{
-	char fd[32], real[PATH_MAX];
+	char real[PATH_MAX] = "";
 	if (strlen(named) >= PATH_MAX)
 		return false;
-	strcpy(path, named);
-	if (!*named)
-		return among_maps(path) == OPEN;
-	enum found found = among_files(path, fd);
-	if (found == GONE)
-		strcpy(path, fd);
-	if (found != NOWHERE)
-		return true;
-	found = resolve(named, real) ? among_maps(real) : NOWHERE;
-	if (found == OPEN)
-		strcpy(path, real);
-	return found != GONE;
+	if (mapped)
+		return (!*named || resolve(named, real)) && among_maps(real, path);
+	if (!resolve(named, real))
+		strcpy(real, named);
+	if (!among_files(named, real, path))
+		strcpy(path, named);
+	return true;
 }

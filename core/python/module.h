@@ -184,8 +184,8 @@ struct tm_error *tm_target_open(struct tm_run *run, PyObject *target, const stru
 /* A new reference, or NULL with an exception: TypeError when it is no Target. */
 PyObject *tm_target_of_host(struct tm_module_state *st, PyObject *host);
 /*
- * PATH: by which way the core file is opened that this process has open under the name NAMED ("": mapped, under any name). A name that
- * nothing here has open is believed. False: there is no way any more.
+ * PATH: by which way the core file is opened that this process has open under the name NAMED, or MAPPED ("": under any name). False: it
+ * is mapped no more. A name that nothing here has open is believed.
  */
-bool tm_held_core(const char *named, char path[PATH_MAX]);
+bool tm_held_core(const char *named, bool mapped, char path[PATH_MAX]);
 #endif

@@ -258,7 +258,6 @@ struct line {
 	Py_ssize_t nwords;
 };
 
-/* As in a line, a leading ~/ is the home folder. */
 static PyObject *at_home(PyObject *bytes)
 {
 	const char *home = getenv("HOME"), *text = bytes ? PyBytes_AsString(bytes) : "";
@@ -269,7 +268,7 @@ static PyObject *at_home(PyObject *bytes)
 	return path;
 }
 
-static bool line_words(struct line *l, PyObject *list)
+static bool line_words(struct line *l, PyObject *list, bool home)
 {
 	l->nwords = PyList_Size(list);
 	l->kept = PyList_New(l->nwords);
@@ -277,7 +276,8 @@ static bool line_words(struct line *l, PyObject *list)
 	if (!l->words)
 		return PyErr_NoMemory(), false;
 	for (Py_ssize_t i = 0; i < l->nwords; i++) {
-		PyObject *bytes = at_home(encoded(PyList_GetItem(list, i)));
+		PyObject *bytes = encoded(PyList_GetItem(list, i));
+		bytes = home ? at_home(bytes) : bytes;
 		if (!bytes || PyList_SetItem(l->kept, i, bytes) < 0)
 			return false;
 		l->words[i] = PyBytes_AsString(bytes);
@@ -291,10 +291,11 @@ static void line_free(struct line *l)
 	Py_XDECREF(l->kept);
 }
 
-static bool line_init(struct line *l, PyObject *given)
+/* HOME: ~/ leads to the home folder, in words as a line has it. */
+static bool line_init(struct line *l, PyObject *given, bool home)
 {
 	*l = (struct line) { 0 };
-	if (PyList_Check(given) && line_words(l, given))
+	if (PyList_Check(given) && line_words(l, given, home))
 		return true;
 	if (!PyList_Check(given) && (l->kept = encoded(given))) {
 		l->text = PyBytes_AsString(l->kept);
@@ -326,7 +327,7 @@ static PyObject *session_run(PyObject *self, PyObject *given)
 	struct line line;
 	int terminal;
 	long width;
-	if (!st || screen_of(s->host, &terminal, &width) < 0 || !line_init(&line, given))
+	if (!st || screen_of(s->host, &terminal, &width) < 0 || !line_init(&line, given, true))
 		return NULL;
 	if (busy(s)) {
 		line_free(&line);
@@ -354,17 +355,19 @@ static PyObject *session_run(PyObject *self, PyObject *given)
 	return Py_None;
 }
 
-static PyObject *session_complete(PyObject *self, PyObject *line)
+static PyObject *session_complete(PyObject *self, PyObject *given)
 {
 	struct tm_module_state *st = tm_state_of(self);
 	struct tm_completion c;
-	PyObject *bytes = st ? encoded(line) : NULL;
-	if (!bytes || busy(of(self))) {
-		Py_XDECREF(bytes);
+	struct line line;
+	if (!st || busy(of(self)) || !line_init(&line, given, false))
 		return NULL;
-	}
-	struct tm_error *err = tm_session_complete(of(self)->session, PyBytes_AsString(bytes), &c);
-	Py_DECREF(bytes);
+	struct tm_error *err = line.text ? tm_session_complete(of(self)->session, line.text, &c) :
+		tm_session_complete_word(of(self)->session, line.words, (size_t)line.nwords, &c);
+	PyObject *before = line.text && !err ? PyUnicode_DecodeUTF8(line.text, (Py_ssize_t)c.start, "surrogateescape") : NULL;
+	Py_ssize_t start = before ? PyUnicode_GetLength(before) : 0; /* in letters */
+	Py_XDECREF(before);
+	line_free(&line);
 	if (err) {
 		tm_raise(st, err);
 		return NULL;
@@ -378,7 +381,7 @@ static PyObject *session_complete(PyObject *self, PyObject *line)
 			Py_CLEAR(words);
 		Py_XDECREF(word);
 	}
-	PyObject *result = words ? Py_BuildValue("(OnO)", words, (Py_ssize_t)c.start, c.expression ? Py_True : Py_False) : NULL;
+	PyObject *result = words ? Py_BuildValue("(OnO)", words, start, c.expression ? Py_True : Py_False) : NULL;
 	Py_XDECREF(words);
 	tm_completion_free(&c);
 	return result;
@@ -429,12 +432,13 @@ static PyObject *session_settings(PyObject *self, PyObject *unused)
 
 static PyMethodDef methods[] = {
 	{ "run", session_run, METH_O,
-		"run(line)\n\nRuns one command, such as 'statistics --by filename', or the list of its words. What it prints goes to\n"
+		"run(line)\n\nRuns one command, such as 'statistics --by filename', or the list of its words (~/ leads to the home folder). What it prints goes to\n"
 		"host.write(str). Raises tm.Error, whose status is the exit status of the shell; KeyboardInterrupt; and what the host's\n"
 		"functions raise." },
 	{ "complete", session_complete, METH_O,
 		"complete(line) -> (words, start, expression)\n\nWhat may stand at the end of LINE: whole WORDS, names of files among them, for what\n"
-		"begins at START; EXPRESSION: also one of the host's language." },
+		"begins at START, with backslashes where they are needed; EXPRESSION: also one of the host's language. LINE may be the list of\n"
+		"its words, of which the last one is completed." },
 	{ "settings", session_settings, METH_NOARGS, "settings() -> dict\n\nThe present defaults, by name: what 'tm config' shows." },
 	{ "crossed", session_crossed, METH_VARARGS,
 		"crossed(name, data) -> bool\n\nDo the bytes that host.watch(NAME, ...) was asked to watch say that the line of 'tm break' is reached?" },

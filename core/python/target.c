@@ -19,7 +19,7 @@ struct target {
 	struct tm_known_file *files; /* ends with a NULL build_id */
 	int process, pid;
 	unsigned word;
-	bool big, running;
+	bool big, running, mapped;
 	uint64_t phdr;
 };
 
@@ -103,12 +103,12 @@ static void target_dealloc(PyObject *self)
 static PyObject *target_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
 	static char *names[] = { "read", "core", "process", "word", "big", "pid", "phdr", "exe", "sysroot", "debug_dirs", "files",
-		"running", NULL };
+		"running", "mapped", NULL };
 	PyObject *read = Py_None, *core = NULL, *exe = NULL, *sysroot = NULL, *debug_dirs = NULL, *files = NULL;
-	int process = 0, word = 8, big = 0, pid = 0, running = 0;
+	int process = 0, word = 8, big = 0, pid = 0, running = 0, mapped = 0;
 	unsigned long long phdr = 0;
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OiipiKOOOOp:Target", names, &read, &core, &process, &word, &big, &pid, &phdr,
-		    &exe, &sysroot, &debug_dirs, &files, &running))
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OiipiKOOOOpp:Target", names, &read, &core, &process, &word, &big, &pid, &phdr,
+		    &exe, &sysroot, &debug_dirs, &files, &running, &mapped))
 		return NULL;
 	if (word != 4 && word != 8)
 		return PyErr_Format(PyExc_ValueError, "word is 4 or 8 bytes, not %d", word);
@@ -122,6 +122,7 @@ static PyObject *target_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 	t->word = (unsigned)word;
 	t->big = big;
 	t->running = running;
+	t->mapped = mapped;
 	t->pid = pid;
 	t->phdr = phdr;
 	Py_INCREF(read);
@@ -294,18 +295,21 @@ static struct tm_error *open_reader(struct tm_run *run, const struct target *t, 
 	if (!can_read(t))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "this target cannot be read through the debugger");
 	struct tm_error *err;
-	if (!core) {
-		err = tm_target_open_host(&reader_ops, r, t->word, t->big, t->pid, s, tm_run_poll(run), ret);
-		if (!err && t->running)
-			tm_target_runs(*ret);
-		return err;
+	if (core) {
+		struct tm_target *map;
+		err = open_core(run, core, s, &map);
+		if (err)
+			return err;
+		bool same = same_bytes(r, map);
+		err = same ? tm_target_open_through(&reader_ops, r, map, ret) : other_bytes(map);
+		tm_target_close(map);
+		if (same || !t->mapped)
+			return err;
+		tm_error_free(err);
 	}
-	struct tm_target *map;
-	err = open_core(run, core, s, &map);
-	if (err)
-		return err;
-	err = same_bytes(r, map) ? tm_target_open_through(&reader_ops, r, map, ret) : other_bytes(map);
-	tm_target_close(map);
+	err = tm_target_open_host(&reader_ops, r, t->word, t->big, t->pid, s, tm_run_poll(run), ret);
+	if (!err && t->running)
+		tm_target_runs(*ret);
 	return err;
 }
 
@@ -317,7 +321,7 @@ struct tm_error *tm_target_open(struct tm_run *run, PyObject *object, const stru
 	struct reader *r;
 	struct tm_error *err = NULL;
 	char held[PATH_MAX];
-	const char *core = t->core && can_read(t) ? tm_held_core(t->core, held) ? held : NULL : t->core;
+	const char *core = t->core && can_read(t) ? tm_held_core(t->core, t->mapped, held) ? held : NULL : t->core;
 	tm_run_enter(run);
 	/* The reader lives as long as the run: the target borrows it. */
 	PyObject *box = PyByteArray_FromStringAndSize(NULL, sizeof *r);
@@ -372,11 +376,11 @@ struct tm_error *tm_host_target(struct tm_run *run, const struct tm_search *sear
 
 static PyType_Slot slots[] = {
 	{ Py_tp_doc, "Target(read=None, *, core=None, process=0, word=8, big=False, pid=0, phdr=0, exe=None, sysroot=None, debug_dirs=(),\n"
-		     "       files=(), running=False)\n\n"
+		     "       files=(), running=False, mapped=False)\n\n"
 		     "How to read something that is stopped; a description that is opened for each command.\n\n"
 		     "READ is called as read(address, length) and returns the readable prefix as bytes or a byte memoryview, None for\n"
 		     "nothing; what it raises ends the command. CORE is the path of an ELF core file (with READ: as this process opened it,\n"
-		     "even when the file was replaced since; '' for one that it has mapped and does not name), PROCESS the number of a process of\n"
+		     "even when the file was replaced since; MAPPED: or is read by READ where it is not mapped, '' being the only one that is), PROCESS the number of a process of\n"
 		     "this machine: then the bytes are read without READ where both give the same and, of a process, where this one or a\n"
 		     "child of it is its tracer. WORD is the size of a pointer in bytes, PHDR the address AT_PHDR of the auxiliary vector.\n"
 		     "EXE, SYSROOT and DEBUG_DIRS say where files are; FILES are pairs (build-id in hexadecimal, path) of files that are\n"

@@ -39,7 +39,7 @@ print("took", below(), above(), flush=True)
 
 def gdb(program, armed, python):
     # GDB counts no hit that its Python waves through.
-    count = "python import sys; L = sys.modules['tm_programs'].Line; L.n = 0; old = L.stop; L.stop = lambda line: (setattr(L, 'n', L.n + 1), old(line))[1]"
+    count = "python import sys; L = sys.modules['tm_plugin.programs'].Line; L.n = 0; old = L.stop; L.stop = lambda line: (setattr(L, 'n', L.n + 1), old(line))[1]"
     return ["gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", "source %s" % (ROOT / "gdb" / "tm_gdb.py"), "-ex", count,
             "-ex", "set breakpoint pending on", "-ex", "break ctermid", "-ex", "tm run %s %s" % (python, program),
             *(["-ex", "tm break --grow 1G"] if armed else []), "-ex", "break exit", "-ex", "continue",

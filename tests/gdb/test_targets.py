@@ -210,6 +210,14 @@ def test_another_core(any_gdb, tm, core, tmp_path):
         assert str(copy) in str(answers[i]).split("\n", 1)[0], "it goes by its name"
 
 
+def test_a_core_behind_a_link(any_gdb, tm, core, tmp_path):
+    copy, link = tmp_path / "copy", tmp_path / "link"
+    shutil.copy(core, copy)
+    link.symlink_to(copy)
+    _, before, _, after = any_gdb.ask(["core-file %s" % link, SHOWN, "shell rm %s" % copy, SHOWN])
+    assert str(before).split("\n")[1:] == str(after).split("\n")[1:] == tm.output("statistics", core, "--by", "traceback", "-n", 0).split("\n")[1:]
+
+
 def test_a_core_that_is_written_anew(any_gdb, tm, core, tmp_path):
     """In place, while GDB has it open: the file's name, and what to do."""
     other = other_core(tmp_path)

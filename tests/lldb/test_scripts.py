@@ -1,6 +1,7 @@
 """Python beside the commands: 'script import tm', the module lldb outside of LLDB, tm lldb, and where the plugin is found."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -170,3 +171,14 @@ def test_without_the_module(any_lldb, tmp_path):
                           environment={"TM_BUILD": str(tmp_path)})
     assert done.returncode == 1 and "went on\n" not in done.stdout
     assert "no tm.abi3.so in" in done.stdout + done.stderr and "build tm first" in done.stdout + done.stderr
+
+
+def test_by_another_name(any_lldb, core, tmp_path):
+    """What LLDB calls back is found whatever the plugin's file is called."""
+    link = tmp_path / "of_mine.py"
+    link.symlink_to(PLUGIN)
+    program = tmp_path / "program.py"
+    program.write_text("import os\nheld = [bytearray(1000) for _ in range(100)]\nos.ctermid()\n")
+    done = any_lldb.batch("-o", "command script import '%s'" % link, "-o", "target create %s" % sources.PYTHON, "-o", "tm record ctermid",
+                          "-o", "tm run --nframe 2 %s %s" % (sources.PYTHON, program), "-o", "tm list --format csv", plugin=False)
+    assert re.search(r"^1,", done.stdout, re.MULTILINE), done.stdout + done.stderr

@@ -168,14 +168,25 @@ def test_a_core_without_its_program(any_lldb, tm, tmp_path):
     assert [str(answer) for answer in answers] == [expected] * 3
 
 
-@pytest.mark.parametrize("fate", ["removed", "replaced"])
-def test_a_core_whose_file_is(any_lldb, tm, cores, fate):
+@pytest.mark.parametrize("fate", ["removed", "replaced", "removed with its folder", "renamed", "renamed and replaced", "reached by a link"])
+def test_a_core_whose_file_is(any_lldb, tm, cores, fate, tmp_path):
     """LLDB has it in its memory, and that is read."""
     expected = rows(shown(tm, cores[0]))
-    change = {"removed": "os.unlink(%r)" % cores[0], "replaced": "os.rename(%r, %r)" % (cores[1], cores[0])}[fate]
-    _, answer, direct = any_lldb.ask(["script import os; " + change, SHOWN, SHOWN + " --read direct"], "-c", cores[0])
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    core, link = str(folder / "core"), str(tmp_path / "link")
+    shutil.copy(cores[0], core)
+    os.symlink(core, link)
+    change = {"removed": "os.unlink(%r)" % core, "replaced": "os.rename(%r, %r)" % (cores[1], core),
+              "removed with its folder": "os.unlink(%r); os.rmdir(%r)" % (core, str(folder)), "renamed": "os.rename(%r, %r)" % (core, core + "-was"),
+              "renamed and replaced": "os.rename(%r, %r); os.rename(%r, %r)" % (core, core + "-was", cores[1], core),
+              "reached by a link": "os.unlink(%r)" % core}[fate]
+    _, answer, direct = any_lldb.ask(["script import os; " + change, SHOWN, SHOWN + " --read direct"], "-c", link if "link" in fate else core)
     assert rows(str(answer)) == expected
-    direct.refused()
+    if "renamed" in fate and any_lldb.major < 19:  # which does not tell the name: it is found among what is mapped
+        assert str(direct) == str(answer)
+    else:
+        direct.refused()
 
 
 def test_a_core_cut_off(any_lldb, tm, cores):

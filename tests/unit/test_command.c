@@ -601,7 +601,7 @@ static void lines_complete_from_the_tables(void **state)
 	char *was = getcwd(NULL, 0), *home = strdup(getenv("HOME") ? getenv("HOME") : "");
 	struct host h = { core, 0, "" };
 	struct tm_session *s = lasting_session(&h);
-	assert_int_equal(chdir(folder) | setenv("HOME", folder, 1) | mkdir(inner, 0700) | mkdir("sub/one", 0700) | symlink("core", "sub/.hidden"), 0);
+	assert_int_equal(chdir(folder) | setenv("HOME", folder, 1) | mkdir(inner, 0700) | mkdir("sub/one", 0700) | symlink("core", "sub/.hidden") | symlink("core", "a b'c"), 0);
 	completes(s, "statu", 0, "status", false);
 	completes(s, "", 0, "break clear-traces compare config drop dump filter help list load record reset-peak run snapshot start statistics status stop traceback "
 		"traces version", false);
@@ -615,7 +615,12 @@ static void lines_complete_from_the_tables(void **state)
 	completes(s, "statistics -o ./sub/.h", 14, "./sub/.hidden", false);
 	completes(s, "statistics --output=c", 11, "--output=core", false);
 	completes(s, "statistics ~/c", 11, "~/core", false);
-	completes(s, "statistics '~/su", 11, "~/sub/ ~/sub/one/", false);
+	completes(s, "statistics '~/su", 11, "'~/sub/ '~/sub/one/", false);
+	completes(s, "statistics --output=~/c", 11, "", false); /* no home folder there */
+	completes(s, "statistics a", 11, "a\\ b\\'c", false);
+	completes(s, "statistics a\\ ", 11, "a\\ b\\'c", false);
+	completes(s, "statistics \"a ", 11, "\"a b'c", false);
+	completes(s, "statistics 'a ", 11, "", false); /* it has one itself */
 	completes(s, "statistics none/c", 11, "", false);
 	completes(s, "traceback se", 10, "", true);
 	completes(s, "config fo", 7, "format", false);
@@ -626,9 +631,10 @@ static void lines_complete_from_the_tables(void **state)
 	ok(tm_session_run_line(s, "snapshot --name before"));
 	completes(s, "drop ", 5, "before", false);
 	completes(s, "statistics b", 11, "before", false);
-	completes(s, "traceback --in ", 15, "before core sub/", false);
+	completes(s, "traceback --in ", 15, "a\\ b\\'c before core sub/", false);
+	completes(s, "traceback --in=b", 10, "--in=before", false);
 	tm_session_close(s);
-	assert_int_equal(unlink("sub/.hidden") | rmdir("sub/one") | rmdir("sub") | chdir(was) | setenv("HOME", home, 1), 0);
+	assert_int_equal(unlink("a b'c") | unlink("sub/.hidden") | rmdir("sub/one") | rmdir("sub") | chdir(was) | setenv("HOME", home, 1), 0);
 	free(was);
 	free(home);
 	free(inner);

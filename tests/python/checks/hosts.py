@@ -409,12 +409,15 @@ def check_completion():
         words, start, expression = session.complete(line)
         assert words == sorted(words) and 0 <= start <= len(line.encode("utf-8", "surrogateescape")), line
         assert expression is (line == "traceback ")
-    assert session.complete("stati")[0] == ["statistics"]
+    assert session.complete("stati")[0] == session.complete(["stati"])[0] == ["statistics"]
+    assert session.complete([])[0] == session.complete("")[0]
     with tempfile.TemporaryDirectory() as folder:
         for name in "one.core", "o'clock", "zwei ü.core", b"o\xff".decode("utf-8", "surrogateescape"):
             open(os.path.join(folder, name), "w").close()
-        assert session.complete("statistics %s/o" % folder) == ([folder + "/o'clock", folder + "/one.core"], 11, False)  # no half names
-        assert session.complete("dump --output=%s/z" % folder)[0] == ["--output=%s/zwei ü.core" % folder]
+        assert session.complete("statistics %s/o" % folder) == ([folder + "/o\\'clock", folder + "/one.core"], 11, False)  # no half names
+        assert session.complete(["statistics", "%s/o" % folder]) == ([folder + "/o'clock", folder + "/one.core"], 0, False)
+        assert session.complete("dump --output=%s/z" % folder)[0] == ["--output=%s/zwei\\ ü.core" % folder]
+        assert session.complete("dump --include ü '%s/zwei " % folder) == (["'%s/zwei ü.core" % folder], 17, False)  # letters, not bytes
         assert session.complete("drop %s/" % folder)[0] == []
     session.run("snapshot --name mine")
     assert "mine" in session.complete("statistics m")[0]

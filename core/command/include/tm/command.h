@@ -103,7 +103,10 @@ struct tm_completion {
 	size_t start;		/* where in the line the word begins that they complete */
 	bool expression;	/* an expression of the host's language may stand there, too */
 };
+/* For a line as it is typed: WORDS begin as it ends, and have the backslashes that they need there. */
 struct tm_error *tm_session_complete(struct tm_session *s, const char *line, struct tm_completion *ret);
+/* For N words that somebody has split: the last of them is completed. */
+struct tm_error *tm_session_complete_word(struct tm_session *s, const char *const *words, size_t n, struct tm_completion *ret);
 void tm_completion_free(struct tm_completion *c);
 
 /* Does the target's word at P, LEN bytes, say that the line of 'tm break' NAME is reached? */

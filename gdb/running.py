@@ -7,7 +7,7 @@ import threading
 
 import gdb
 import tm
-from tm_frames import lwp, stack
+from .frames import lwp, stack
 
 with open("/proc/self/cmdline", "rb") as line:
     SPEAKS_MI = bool(re.search(rb"\0--?i(nterpreter)?[=\0]mi", line.read()))

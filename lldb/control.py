@@ -2,8 +2,8 @@
 
 import lldb
 import tm
-from tm_frames import MOST_FRAMES, end_system_call, frames, register, sentence, thread_of, way_out
-from tm_running import Undisturbed, breakpoint
+from .frames import MOST_FRAMES, end_system_call, frames, register, sentence, thread_of, way_out
+from .running import Undisturbed, breakpoint
 
 
 class Hands(Undisturbed):

@@ -7,7 +7,7 @@ import time
 
 import lldb
 import tm
-from tm_frames import select, selected, sentence
+from .frames import select, selected, sentence
 
 FAULTS = "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGSEGV", "SIGSYS"  # that nothing goes on after
 STOPPED_BY_LLDB = "SIGSTOP"  # its server's way to stop threads; neither delivers it

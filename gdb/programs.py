@@ -5,7 +5,7 @@ import shlex
 
 import gdb
 import tm
-from tm_target import told
+from .target import told
 
 
 class Programs:

@@ -5,9 +5,9 @@ import time
 
 import lldb
 import tm
-from tm_control import Hands
-from tm_programs import Line, Programs
-from tm_target import GONE, Inferior
+from .control import Hands
+from .programs import Line, Programs
+from .target import GONE, Inferior
 
 
 class Host(Inferior, Programs, Hands):

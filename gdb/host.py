@@ -5,9 +5,9 @@ import time
 
 import gdb
 import tm
-from tm_control import Hands
-from tm_programs import Programs
-from tm_target import Inferior
+from .control import Hands
+from .programs import Programs
+from .target import Inferior
 
 
 class Host(Inferior, Programs, Hands):

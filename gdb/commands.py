@@ -5,7 +5,7 @@ import re
 
 import gdb
 import tm
-from tm_host import host, reported, run, session
+from .host import host, reported, run, session
 
 
 class Command(gdb.Command):
@@ -28,7 +28,7 @@ class Command(gdb.Command):
             return gdb.COMPLETE_EXPRESSION
         # GDB breaks words at '-' and '/', too, and wants what follows the last break. (Its own COMPLETE_FILENAME knows one argument only.)
         skip = len(line) - start - len(word or "")
-        return [one[skip:] for one in words if one.startswith(line[start:])]
+        return [one[skip:] for one in words]
 
 
 class MiCommand(getattr(gdb, "MICommand", object)):  # GDB 12

@@ -5,8 +5,8 @@ import struct
 
 import gdb
 import tm
-from tm_frames import MASK, end_system_call, lwp, register, stack, thread_of
-from tm_running import Here, Undisturbed, selection
+from .frames import MASK, end_system_call, lwp, register, stack, thread_of
+from .running import Here, Undisturbed, selection
 
 ARGUMENTS = "rdi", "rsi", "rdx", "rcx", "r8", "r9"
 GENERAL = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs".split()

@@ -7,7 +7,9 @@ import shutil
 
 import lldb
 import tm
-from tm_target import ENDED, POST_MORTEM, program_headers
+from .target import ENDED, POST_MORTEM, program_headers
+
+PLUGIN = __package__  # as LLDB knows it
 
 
 class Programs:
@@ -20,7 +22,7 @@ class Programs:
         if error.Fail() or not watchpoint:
             raise tm.Error("no hardware watchpoint: %s" % (error.GetCString() or "LLDB has none for this target"))
         Line.every[self.debugger.GetID(), watchpoint.GetID()] = Line(name, watchpoint, target, process)
-        call = "return tm_lldb.written(frame, wp, internal_dict)"  # of a function that is named alone LLDB 16 forgets the answer
+        call = "return %s.written(frame, wp, internal_dict)" % PLUGIN  # of a function that is named alone LLDB 16 forgets the answer
         self.do(target, "watchpoint command add -s python -o", call, str(watchpoint.GetID()))
         end = "process detach'" if hasattr(self.debugger, "SetDestroyCallback") else "process detach' or 'quit'"
         self.write("# 'watchpoint delete %d' before '%s: a process that LLDB lets go keeps its watchpoints, and ends at the next one\n"
@@ -36,7 +38,7 @@ class Programs:
         before = target.GetNumBreakpoints()
         self.do(target, ("breakpoint set " if location.startswith("-") else "_regexp-break ") + location)
         for i in range(before, target.GetNumBreakpoints()):
-            target.GetBreakpointAtIndex(i).SetScriptCallbackFunction("tm_lldb.recorded")
+            target.GetBreakpointAtIndex(i).SetScriptCallbackFunction(PLUGIN + ".recorded")
 
     def program(self):
         return self.present()[0].GetExecutable().fullpath or ""

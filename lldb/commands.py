@@ -1,11 +1,10 @@
 """A row of the table of commands as LLDB's commands."""
 
 import re
-import shlex
 
 import lldb
 import tm
-from tm_host import run
+from .host import run
 
 
 class Command:
@@ -81,7 +80,7 @@ class Parsed(Command):
 
     def completed(self, words):
         _, session = tm.lldb[self.debugger.GetID()]
-        values, _, _ = session.complete(shlex.join([self.row["name"], *words]))
+        values, _, _ = session.complete([self.row["name"], *words])
         if len(values) == 1:
             return {"completion": values[0], "mode": "partial" if values[0].endswith("/") else "complete"}
         return {"values": values} if values else True

@@ -28,6 +28,7 @@ class Inferior:
         return tm.Target(
             lambda address, length: process.ReadMemory(address, length, lldb.SBError()),
             core=core_path(process) if is_core else None,
+            mapped=True,
             process=process.GetProcessID() if process.GetPluginName() == "gdb-remote" else 0,
             word=word,
             big=target.GetByteOrder() == lldb.eByteOrderBig,
