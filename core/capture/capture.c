@@ -285,6 +285,26 @@ static struct tm_error *hold_and_copy(struct tm_target *t)
 	return err ? err : err2;
 }
 
+/* Nothing is known of the target any more. */
+static void look_afresh(struct look *l)
+{
+	struct tm_finder finder = { .target = l->finder.target, .verify = l->finder.verify };
+	tm_memory_forget(&finder.target->memory);
+	look_deinit(l);
+	*l = (struct look) { .finder = finder };
+}
+
+/* One that nobody stops may be met where nothing can be told of it; a moment later it can. */
+static struct tm_error *capture_running(struct look *l, const struct tm_capture_options *o)
+{
+	struct tm_error *err = look(l, o->traces);
+	for (int round = 1; !err && !l->have_chosen && !l->not_tracing && l->finder.pythons.n && round < ROUNDS; round++) {
+		look_afresh(l);
+		err = look(l, o->traces);
+	}
+	return err;
+}
+
 static struct tm_error *capture_live(struct look *l, const struct tm_capture_options *o)
 {
 	struct tm_memory *m = &l->finder.target->memory;
@@ -298,7 +318,9 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 		m->wanted.n = 0;
 		err = look_again(l, o->traces);
 		m->frozen = false;
-		if (!err && !m->wanted.n && l->tracing.verdict != TM_REJECTED && l->tracing.verdict != TM_UNREADABLE && !l->tracing.gone)
+		const struct tm_judgement *j = &l->tracing;
+		bool torn = j->gone || (j->snapshot && !j->snapshot->about.complete && j->state.lock_held && round + 1 < ROUNDS);
+		if (!err && !m->wanted.n && j->verdict != TM_REJECTED && j->verdict != TM_UNREADABLE && !torn)
 			return NULL;
 	}
 	/* Off, nothing found while it ran, or changing too fast to be caught: everything again while it is held. */
@@ -306,10 +328,7 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 		err = tm_target_stop(t);
 	if (err)
 		return err;
-	tm_memory_forget(m);
-	struct tm_target *target = t;
-	look_deinit(l);
-	*l = (struct look) { .finder = { .target = target, .verify = o->verify } };
+	look_afresh(l);
 	err = look(l, o->traces);
 	struct tm_error *err2 = tm_target_resume(t);
 	tm_error_free(err ? err2 : NULL);
@@ -319,11 +338,11 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 struct tm_error *tm_capture(struct tm_target *t, const struct tm_capture_options *o, struct tm_snapshot **ret)
 {
 	struct look l = { .finder = { .target = t, .verify = o->verify } };
-	bool live = t->kind == TM_KIND_PROCESS && !o->no_stop && !t->guarded;
+	bool live = t->kind == TM_KIND_PROCESS && !t->guarded;
 	struct tm_error *err = t->ops && t->ops->check ? t->ops->check(t) : NULL;
 	struct tm_snapshot *s = NULL;
 	if (!err)
-		err = live ? capture_live(&l, o) : look(&l, o->traces);
+		err = !live ? look(&l, o->traces) : o->no_stop ? capture_running(&l, o) : capture_live(&l, o);
 	if (!err && l.have_chosen && l.tracing.verdict == TM_TRACING) {
 		s = l.tracing.snapshot;
 		l.tracing.snapshot = NULL;

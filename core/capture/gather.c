@@ -91,7 +91,7 @@ static struct tm_slot *first_seen(struct tm_sums *s, uint64_t traceback, uint32_
 struct part {
 	struct tm_sums *sums;
 	struct tm_gather *singly; /* where blocks are kept one by one; else NULL */
-	uint64_t sum, count;
+	uint64_t sum, count, most;
 	struct tm_walk walk;
 	const struct tm_table *table;
 	uint64_t *next;
@@ -116,6 +116,10 @@ static struct tm_error *take(void *ctx, const struct tm_raw_trace *t, size_t n)
 	if (g && !tm_array_reserve(&g->traces, n))
 		return tm_error_nomem();
 	for (size_t i = 0; i < n; i++) {
+		if (__builtin_expect(t[i].size > p->most, 0)) {
+			p->count--; /* what was found is less than what is counted, then */
+			continue;
+		}
 		struct tm_slot *slot = probe(s, t[i].traceback, t[i].domain);
 		if (__builtin_expect(!slot->count, 0) && !(slot = first_seen(s, t[i].traceback, t[i].domain)))
 			return tm_error_nomem();
@@ -164,7 +168,7 @@ struct tm_error *tm_gather_table(struct tm_gather *g, struct tm_walk *w, const s
 	for (size_t i = 0; i < n; i++) {
 		struct part *p = &parts[i];
 		*p = (struct part) { .sums = &g->sums[i], .singly = g->singly ? g : NULL, .table = table, .next = &next, .domain = domain,
-			.expected = g->expected };
+			.expected = g->expected, .most = g->most ? g->most : UINT64_MAX };
 		tm_walk_init(&p->walk, w->target, w->layout);
 		p->walk.poll = w->poll;
 		jobs[i] = (struct tm_job) { .work = work, .ctx = p, .poll = &p->walk.poll };

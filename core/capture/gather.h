@@ -24,6 +24,7 @@ struct tm_sums {
 
 struct tm_gather {
 	size_t expected; /* tracebacks, about: room for so many is made at once */
+	uint64_t most;	 /* bytes that a block can have, where it was not there any more when it was read; 0: any */
 	bool singly;	 /* blocks are also kept one by one: */
 	TM_ARRAY(struct tm_trace) traces; /* with the number of their slot for a traceback */
 	uint64_t sum;	/* of sizes, 64 bits as the target keeps it */

@@ -53,6 +53,7 @@ void tm_tracebacks_init(struct tm_tracebacks *t, struct tm_target *target, const
 {
 	*t = (struct tm_tracebacks) { 0 };
 	tm_walk_init(&t->walk, target, layout);
+	t->most_frames = tm_memory_size(&target->memory) / layout->frame.sizeof_;
 }
 
 void tm_tracebacks_deinit(struct tm_tracebacks *t)
@@ -122,6 +123,9 @@ static bool stand_in(struct tm_tracebacks *t, const char *name)
 static bool take_frames(struct tm_tracebacks *t, uint64_t addr, const struct tm_raw_traceback *tb, bool keep)
 {
 	uint64_t first = t->frames.n;
+	t->nframes += tb->nframe;
+	if (t->nframes > t->most_frames)
+		return true; /* read_all() ends it */
 	size_t step = t->walk.layout->frame.sizeof_;
 	bool checkable = true;
 	struct tm_traceback_hash hash = tm_traceback_hash_begin(tb->nframe);
@@ -175,7 +179,8 @@ static bool take(struct tm_tracebacks *t, uint64_t addr, uint32_t filed, bool ke
 
 static struct tm_error *read_all(struct tm_tracebacks *t, const uint64_t *addrs, const uint32_t *filed, size_t n, size_t kept)
 {
-	enum { AHEAD = 16 };
+	enum { AHEAD = 16, MUCH = 1 << 16 /* frames between two polls */ };
+	uint64_t polled = t->nframes;
 	for (size_t i = 0; i < n; i++) {
 		if (i + AHEAD < n)
 			tm_walk_traceback_prefetch(&t->walk, addrs[i + AHEAD]);
@@ -183,7 +188,12 @@ static struct tm_error *read_all(struct tm_tracebacks *t, const uint64_t *addrs,
 			return tm_error_nomem();
 		if (t->bad + t->wrong > HOPELESS && t->bad + t->wrong > t->nread / 2)
 			return tm_error_new(TM_ERR_CORRUPT, "most tracebacks contradict themselves");
-		struct tm_error *err = i % PIECE == PIECE - 1 ? tm_poll(&t->walk.poll, "reading tracebacks", i, n) : NULL;
+		if (t->nframes > t->most_frames)
+			return tm_error_new(TM_ERR_CORRUPT, "the tracebacks have more frames than the memory at hand has room for");
+		if (i % PIECE != PIECE - 1 && t->nframes - polled < MUCH)
+			continue;
+		polled = t->nframes;
+		struct tm_error *err = tm_poll(&t->walk.poll, "reading tracebacks", i, n);
 		if (err)
 			return err;
 	}
@@ -243,6 +253,7 @@ static bool append(struct tm_tracebacks *t, const struct tm_tracebacks *part)
 	}
 	free(ids);
 	t->nread += part->nread;
+	t->nframes += part->nframes;
 	t->wrong += part->wrong;
 	t->missing += part->missing;
 	t->bad += part->bad;

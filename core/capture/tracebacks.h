@@ -31,6 +31,7 @@ struct tm_tracebacks {
 	/* given */
 	struct tm_walk walk;
 	uint32_t limit;	       /* frames that a traceback can have; 0: not known */
+	uint64_t most_frames;  /* that the memory at hand has room for: none lies in two tracebacks */
 	bool lean;	       /* memory counts more than time: no second copy, not even for a moment */
 	uint64_t unknown_name; /* address of 3.15's "<unknown>", a literal of the program, so perhaps not in the core; or 0 */
 	/* read */
@@ -39,6 +40,7 @@ struct tm_tracebacks {
 	TM_ARRAY(struct tm_traceback) tracebacks;
 	TM_ARRAY(struct tm_filename_seen) filenames;
 	uint64_t nread, wrong, missing, bad; /* tracebacks */
+	uint64_t nframes;
 	uint64_t misfiled, misfiled_at;	     /* under another hash in the table than they store themselves */
 	uint64_t missing_at, wrong_at;
 	uint32_t max_nframe, truncated_nframe; /* of the longest; of one that was cut at the limit */
@@ -57,8 +59,9 @@ static inline uint32_t tm_fold(uint64_t hash)
 }
 
 /*
- * Reads the N tracebacks at ADDRS, which the table of tracebacks files under the (folded) hashes FILED; the first KEPT of them become tracebacks 0, 1, ... of the result (one that cannot be read a
- * stand-in), the others are only checked. CORRUPT: most of them contradict themselves.
+ * Reads the N tracebacks at ADDRS, which the table of tracebacks files under the (folded) hashes FILED; the first KEPT of them become
+ * tracebacks 0, 1, ... of the result (one that cannot be read a stand-in), the others are only checked. CORRUPT: most of them contradict
+ * themselves, or they overlap.
  */
 struct tm_error *tm_tracebacks_read(struct tm_tracebacks *t, const uint64_t *addrs, const uint32_t *filed, size_t n, size_t kept);
 #endif

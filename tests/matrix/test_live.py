@@ -58,6 +58,43 @@ def test_no_stop_says_so(tm_path, target):
     assert answer["notes"], "nothing says that the process was running"
 
 
+BUSY = """
+import signal, threading, time, tracemalloc
+signal.alarm(120)
+tracemalloc.start(3)
+kept = []
+
+
+def work():
+    while True:
+        kept.append([str(i) for i in range(20)])
+        if len(kept) > 3000:
+            kept.clear()
+        time.sleep(0.0001)
+
+
+for _ in range(6):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.5)
+print("ready", flush=True)
+work()
+"""
+
+
+def test_no_stop_of_one_that_changes_all_the_time(tm_path):
+    """Blocks are freed under our eyes: what their traces hold then is no size. Held, all of it is there."""
+    tm = Program(tm_path)
+    with subprocess.Popen(["/usr/bin/python3", "-c", BUSY], stdout=subprocess.PIPE) as process:
+        try:
+            process.stdout.readline()
+            for _ in range(20):
+                answer = tm.json("statistics", process.pid, "--no-stop", "-n", 0)
+                assert answer["notes"] and answer["total"]["size"] < 1 << 30, answer["total"]
+            assert all(tm.json("status", process.pid)["complete"] for _ in range(40))
+        finally:
+            process.kill()
+
+
 def test_a_killed_tm_leaves_the_process_as_it_was(tm_path, target):
     pid = target.process.pid
     for _ in range(30):
