@@ -58,7 +58,7 @@ def test_no_stop_says_so(tm_path, target):
     assert answer["notes"], "nothing says that the process was running"
 
 
-BUSY = """
+CHANGING = """
 import signal, threading, time, tracemalloc
 signal.alarm(120)
 tracemalloc.start(3)
@@ -84,7 +84,7 @@ work()
 def test_no_stop_of_one_that_changes_all_the_time(tm_path):
     """Blocks are freed under our eyes: what their traces hold then is no size. Held, all of it is there."""
     tm = Program(tm_path)
-    with subprocess.Popen(["/usr/bin/python3", "-c", BUSY], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(["/usr/bin/python3", "-c", CHANGING], stdout=subprocess.PIPE) as process:
         try:
             process.stdout.readline()
             for _ in range(20):
