@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import struct
 
 import pytest
 
@@ -95,37 +94,3 @@ def test_a_core_with_less_or_more_memory(tm_path, tmp_path, filter_):
     if filter_ & 0x31 in (0x31, 0x11):
         assert outcome == "complete"
     os.remove(core)
-
-
-class Patched:
-    """A core's bytes by their addresses in the process."""
-
-    def __init__(self, path):
-        self.data = bytearray(path.read_bytes())
-        table, = struct.unpack_from("<Q", self.data, 32)
-        count, = struct.unpack_from("<H", self.data, 56)
-        headers = [struct.unpack_from("<IIQQQQQQ", self.data, table + 56 * i) for i in range(count)]
-        self.segments = [(address, size, offset) for kind, _, offset, address, _, size, _, _ in headers if kind == 1]
-
-    def at(self, address):
-        return next(offset + address - start for start, size, offset in self.segments if start <= address < start + size)
-
-    def words(self, address, count):
-        return struct.unpack_from("<%dQ" % count, self.data, self.at(address))
-
-
-def test_tracebacks_that_overlap(tm_path, copy):
-    """As many frames as their count can say: soon more than there is memory, and no work for minutes."""
-    tm, core = Program(tm_path), Patched(copy)
-    _, nbuckets, buckets = core.words(tm.json("status", copy)["tables"]["tracebacks"]["address"], 3)
-    patched = 0
-    for entry in core.words(buckets, nbuckets):
-        while entry:
-            entry, _, traceback, _ = core.words(entry, 4)
-            struct.pack_into("<HH", core.data, core.at(traceback) + 8, 65535, 65535)
-            patched += 1
-    config = struct.pack("<iii", 1, 1, 5)
-    assert patched > 100 and core.data.count(config) == 1
-    copy.write_bytes(core.data.replace(config, struct.pack("<iii", 1, 1, 65535)))
-    done = tm.run("status", copy)
-    assert done.returncode == 1 and b"more frames than the memory at hand has room for" in done.stderr, done.stderr

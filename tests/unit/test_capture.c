@@ -1,5 +1,6 @@
 /* From the bytes of a whole process to a snapshot: what is found, what is believed, what is said about the rest. */
 #include "../../core/capture/find.h"
+#include "../../core/capture/tracebacks.h"
 #include "process.h"
 #include "tm/query.h"
 #include "tm/render.h"
@@ -1063,6 +1064,34 @@ static void random_damage_never_crashes_or_hangs(void **state)
 	assert_in_range(tracing, 200, 1990); /* some of them were still read, others not */
 }
 
+/* Frames of different tracebacks are different memory: what has more of them than there is room for is none. */
+static void tracebacks_that_overlap_end_the_work(void **state)
+{
+	struct process p;
+	begin(&p, &(struct build) { 8, false, 11, GCC, "scan" });
+	struct tm_target *t = img_open(&p.m);
+	const struct tm_layout *l = tm_layout_for(0x030b, 8, 0);
+	uint64_t fit = tm_memory_size(&t->memory) / l->frame.sizeof_, n = fit / 2 + 1; /* the same one, of two frames, again and again */
+	uint64_t *addrs = malloc(n * sizeof *addrs);
+	uint32_t *filed = calloc(n, sizeof *filed);
+	for (uint64_t i = 0; i < n; i++)
+		addrs[i] = p.tb[0];
+	for (int over = 0; over < 2; over++) {
+		struct tm_tracebacks r;
+		tm_tracebacks_init(&r, t, l);
+		struct tm_error *err = tm_tracebacks_read(&r, addrs, filed, over ? n : n - 1, 1);
+		if (over)
+			fails(err, TM_ERR_CORRUPT, "more frames than the memory");
+		else
+			ok(err);
+		tm_tracebacks_deinit(&r);
+	}
+	free(addrs);
+	free(filed);
+	tm_target_close(t);
+	process_free(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1106,6 +1135,7 @@ int main(void)
 		cmocka_unit_test(a_long_type_name_is_cut_between_characters),
 		cmocka_unit_test(a_changed_byte_never_changes_the_numbers_silently),
 		cmocka_unit_test(random_damage_never_crashes_or_hangs),
+		cmocka_unit_test(tracebacks_that_overlap_end_the_work),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
