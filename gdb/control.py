@@ -1,5 +1,6 @@
 """How GDB lets its target run, for the commands of tm that change it. What runs, where and when is decided by the module tm."""
 
+import contextlib
 import re
 import struct
 
@@ -40,8 +41,7 @@ class Hands:
                 gdb.execute("set $fioff = %d" % before)
             except gdb.error as error:
                 self.by_ourselves = first_line(error)
-        connection = gdb.selected_inferior().connection
-        if self.by_ourselves and not (connection and connection.type == "native"):
+        if self.by_ourselves and not is_native():
             return "the remote stub cannot write this processor's registers (%s); start the program with tm run" % self.by_ourselves
         return None
 
@@ -49,10 +49,14 @@ class Hands:
         with selection(), Undisturbed() as run:
             thread_of(tid).switch()
             gdb.newest_frame().select()
+            before = tm._registers(tid) if is_native() else None
             try:
                 return (self.our_call if self.by_ourselves else self.gdbs_call)(run, tid, function, arguments, seconds)
             except gdb.error as error:
-                raise tm.Error("a call in the target did not come back%s: %s" % (" in time" if run.late else "", first_line(error))) from error
+                if not run.ended:
+                    self.thread_as_before(tid, before)
+                why = run.event.stop_signal if run.by_signal() and not run.late else " ".join(str(error).split())
+                raise tm.Error("a call in the target did not come back%s: %s" % (" in time" if run.late else "", why)) from error
             finally:
                 if not run.ended:
                     thread_of(tid).switch()
@@ -62,6 +66,19 @@ class Hands:
         words = ",".join("%dUL" % argument for argument in arguments)
         types = ",".join("unsigned long" for _ in arguments) or "void"
         return run(seconds, lambda: int(gdb.parse_and_eval("((unsigned long (*)(%s)) %d)(%s)" % (types, function, words))) & MASK)
+
+    def thread_as_before(self, tid, before):
+        """GDB does not unwind a call in which another thread has stopped, and would let the thread run on from there."""
+        thread_of(tid).switch()
+        frame = gdb.newest_frame()
+        with contextlib.suppress(gdb.error):
+            while frame.older() and frame.older().type() != gdb.DUMMY_FRAME:
+                frame = frame.older()
+            if frame.older():
+                frame.select()
+                gdb.execute("return", to_string=True)
+        if before and tm._registers(tid) != before:
+            self.set_registers(tid, before)
 
     def our_call(self, run, tid, function, arguments, seconds):
         """As GDB does it: the function returns to the program's entry, where a breakpoint waits."""
@@ -116,6 +133,11 @@ class Hands:
             finally:
                 stop.delete()
             return run.reached()
+
+
+def is_native():
+    connection = gdb.selected_inferior().connection
+    return connection is not None and connection.type == "native"
 
 
 def first_line(error):

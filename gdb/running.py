@@ -8,6 +8,7 @@ import threading
 import gdb
 import tm
 from .frames import lwp, stack
+from .target import told
 
 with open("/proc/self/cmdline", "rb") as line:
     SPEAKS_MI = bool(re.search(rb"\0--?i(nterpreter)?[=\0]mi", line.read()))
@@ -19,8 +20,10 @@ class Here(gdb.Breakpoint):
 
 
 class Undisturbed:
-    """The user's breakpoints are off, all threads run, nothing is shown, and SIGINT stops the target but is not passed to it."""
+    """The user's breakpoints are off, all threads run, nothing is shown, signals but faults are the target's alone, and SIGINT stops it but
+    is not passed to it."""
 
+    FAULTS = "SIGILL", "SIGABRT", "SIGBUS", "SIGFPE", "SIGSEGV", "SIGSYS"  # that nothing goes on after
     SETTINGS = {"scheduler-locking": "off", "unwindonsignal": "on", "print thread-events": "off", "confirm": "off"}
 
     def __init__(self):
@@ -29,13 +32,15 @@ class Undisturbed:
         self.ended = False
 
     def __enter__(self):
-        self.signal = re.search(r"^SIGINT\s+(\w+)\s+(\w+)\s+(\w+)", gdb.execute("info signals SIGINT", to_string=True), re.MULTILINE).groups()
+        self.signals = signals()
         self.breakpoints = [one for one in gdb.breakpoints() or () if one.enabled]
         for one in self.breakpoints:
             one.enabled = False
         self.before = {name: gdb.parameter(name) for name in self.SETTINGS}
         for name, value in self.SETTINGS.items():
             gdb.execute("set %s %s" % (name, value), to_string=True)
+        gdb.execute("handle all nostop noprint pass", to_string=True)  # which leaves out SIGTRAP and SIGINT
+        gdb.execute("handle %s stop print" % " ".join(self.FAULTS), to_string=True)
         gdb.execute("handle SIGINT stop print nopass", to_string=True)
         gdb.events.stop.connect(self.stopped)
         gdb.events.exited.connect(self.exited)
@@ -49,8 +54,8 @@ class Undisturbed:
             redirect(self.screen)
         gdb.events.stop.disconnect(self.stopped)
         gdb.events.exited.disconnect(self.exited)
-        words = [word if yes == "Yes" else "no" + word for word, yes in zip(("stop", "print", "pass"), self.signal)]
-        gdb.execute("handle SIGINT " + " ".join(sorted(words, key=lambda word: "print" in word)), to_string=True)
+        for actions, names in self.signals.items():
+            gdb.execute("handle %s %s" % (" ".join(names), actions), to_string=True)
         for name, value in self.before.items():
             gdb.execute("set %s %s" % (name, {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value), to_string=True)
         for one in self.breakpoints:
@@ -102,6 +107,16 @@ class Undisturbed:
             gdb.execute("queue-signal 0", to_string=True)
             raise KeyboardInterrupt
         raise tm.Error("the process stopped meanwhile%s" % (": " + self.event.stop_signal if self.by_signal() else ""))
+
+
+def signals():
+    """What GDB does at each signal: actions as 'handle' takes them, and the signals' names."""
+    found = {}
+    for name, *answers in re.findall(r"^(\S+)\s+(Yes|No)\s+(Yes|No)\s+(Yes|No)", told("info signals"), re.MULTILINE):
+        if name != "SIGTRAP":
+            words = [word if answer == "Yes" else "no" + word for word, answer in zip(("stop", "print", "pass"), answers)]
+            found.setdefault(" ".join(sorted(words, key=lambda word: "print" in word)), []).append(name)  # 'noprint' means 'nostop', 'stop' means 'print'
+    return found
 
 
 def redirect(fd):

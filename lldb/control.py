@@ -41,6 +41,8 @@ class Hands(Undisturbed):
             thread = thread_of(process, tid)
             value = thread.GetFrameAtIndex(0).EvaluateExpression(text, options)
             end_system_call(thread)
+            if "materialize" in (value.GetError().GetCString() or ""):
+                raise tm.Error("LLDB did not come to make a call in thread %d, as happens when signals arrive meanwhile; again, or with GDB" % tid)
             if value.GetError().Fail():
                 raise tm.Error("the call of 0x%x in thread %d did not return: %s" % (function, tid, sentence(value.GetError())))
             return value.GetValueAsUnsigned()

@@ -65,9 +65,12 @@ class Undisturbed:
                     point.SetEnabled(False)
             signals = process.GetUnixSignals()
             for number in map(signals.GetSignalAtIndex, range(signals.GetNumSignals())):
-                if signals.GetShouldStop(number) and not signals.GetShouldSuppress(number) and signals.GetSignalAsCString(number) not in FAULTS:
-                    stack.callback(signals.SetShouldStop, number, True)
-                    signals.SetShouldStop(number, False)
+                if signals.GetShouldSuppress(number) or signals.GetSignalAsCString(number) in FAULTS:
+                    continue
+                for get, put in (signals.GetShouldStop, signals.SetShouldStop), (signals.GetShouldNotify, signals.SetShouldNotify):
+                    if get(number):  # with neither, its server does not even stop it for that
+                        stack.callback(put, number, True)
+                        put(number, False)
             hooks = re.findall(r"^Hook: (\d+)\n\s*State: enabled", self.handle(target, "list"), re.MULTILINE)
             if hooks:
                 stack.callback(self.handle, target, "enable " + " ".join(hooks))

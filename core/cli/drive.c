@@ -3,6 +3,8 @@
 #include "tm/cleanup.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +15,8 @@ extern char **environ;
 
 #define MARK "@tm@" /* around what the command says, among all that a debugger says */
 
-/* All that it says, or *FOUND is false: there is no such program. */
-static struct tm_error *run(char *const *argv, struct tm_text *said, bool *found)
+/* All that it says, or *FOUND is false: there is no such program. It gets SIGINT when *STOP becomes a signal: then it puts all back. */
+static struct tm_error *run(char *const *argv, const volatile sig_atomic_t *stop, struct tm_text *said, bool *found)
 {
 	int fd[2], status, error;
 	pid_t pid;
@@ -33,12 +35,20 @@ static struct tm_error *run(char *const *argv, struct tm_text *said, bool *found
 	if (error)
 		return error == ENOENT ? NULL : tm_error_os(error, "%s", argv[0]);
 	char buf[4096];
-	for (ssize_t n; (n = read(from, buf, sizeof buf)) > 0 || (n < 0 && errno == EINTR);)
+	struct pollfd ready = { .fd = from, .events = POLLIN };
+	for (bool told = false;;) { /* a signal between two looks is seen at the next one */
+		if (*stop && !told)
+			told = kill(pid, SIGINT) == 0;
+		int any = poll(&ready, 1, 100);
+		ssize_t n = any > 0 ? read(from, buf, sizeof buf) : -1;
 		if (n > 0)
 			tm_text_put(said, buf, (size_t)n);
+		else if (n == 0 || (any && errno != EINTR))
+			break;
+	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return tm_text_error(said);
+	return *stop ? tm_error_new(TM_ERR_INTERRUPTED, "interrupted") : tm_text_error(said);
 }
 
 static bool is_noise(const char *line, size_t n)
@@ -59,7 +69,8 @@ static struct tm_error *answer(const struct tm_sink *out, const char *program, i
 		const char *last = said + n;
 		while (last > said && last[-1] != '\n')
 			last--;
-		return tm_error_new(TM_ERR_OS, "%s could not attach to process %d: %.*s", program, pid, (int)(said + n - last), last);
+		return tm_error_new(TM_ERR_OS, "%s could not attach to process %d: %.*s", program, pid, n ? (int)(said + n - last) : 30,
+			n ? last : "it ended without saying why");
 	}
 	for (line++; line < end + 1;) {
 		const char *next = strchr(line, '\n') + 1;
@@ -84,7 +95,7 @@ static struct tm_error *answer(const struct tm_sink *out, const char *program, i
 	return err;
 }
 
-static struct tm_error *by_gdb(const struct tm_sink *out, int pid, const char *command, bool *found)
+static struct tm_error *by_gdb(const struct tm_sink *out, const volatile sig_atomic_t *stop, int pid, const char *command, bool *found)
 {
 	char number[16];
 	struct tm_text plugin = { 0 }, said = { 0 };
@@ -94,7 +105,7 @@ static struct tm_error *by_gdb(const struct tm_sink *out, int pid, const char *c
 	const char *argv[] = { gdb, "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-iex", "set auto-load python-scripts off", "-ix",
 		tm_text_str(&plugin), "-p", number, "-ex", "echo \\n" MARK "\\n", "-ex", command, "-ex", "printf \"\\n" MARK "%d\\n\", $_tm_status", NULL };
 	if (!err)
-		err = run((char *const *)argv, &said, found);
+		err = run((char *const *)argv, stop, &said, found);
 	if (!err && *found)
 		err = answer(out, gdb, pid, tm_text_str(&said));
 	tm_text_free(&plugin);
@@ -102,7 +113,7 @@ static struct tm_error *by_gdb(const struct tm_sink *out, int pid, const char *c
 	return err;
 }
 
-static struct tm_error *by_lldb(const struct tm_sink *out, int pid, const char *command, bool *found)
+static struct tm_error *by_lldb(const struct tm_sink *out, const volatile sig_atomic_t *stop, int pid, const char *command, bool *found)
 {
 	char number[16];
 	struct tm_text load = { 0 }, said = { 0 };
@@ -113,7 +124,7 @@ static struct tm_error *by_lldb(const struct tm_sink *out, int pid, const char *
 		"-o", "script print('\\n" MARK "')", "-o", command, "-o",
 		"script import tm; print('\\n" MARK "%d' % [host.status for host, session in tm.lldb.values()][0])", "-o", "process detach", NULL };
 	if (!err)
-		err = run((char *const *)argv, &said, found);
+		err = run((char *const *)argv, stop, &said, found);
 	if (!err && *found)
 		err = answer(out, lldb, pid, tm_text_str(&said));
 	tm_text_free(&load);
@@ -121,7 +132,7 @@ static struct tm_error *by_lldb(const struct tm_sink *out, int pid, const char *
 	return err;
 }
 
-struct tm_error *tm_shell_drive(const struct tm_sink *out, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout)
+struct tm_error *tm_shell_drive(const struct tm_sink *out, const volatile sig_atomic_t *stop, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout)
 {
 	struct tm_text command = { 0 };
 	bool found = false;
@@ -130,11 +141,11 @@ struct tm_error *tm_shell_drive(const struct tm_sink *out, int pid, const char *
 		tm_text_printf(&command, " %s", operands[i]);
 	struct tm_error *err = tm_text_error(&command);
 	if (!err)
-		err = by_gdb(out, pid, tm_text_str(&command), &found);
+		err = by_gdb(out, stop, pid, tm_text_str(&command), &found);
 	if (!err && !found)
-		err = by_lldb(out, pid, tm_text_str(&command), &found);
+		err = by_lldb(out, stop, pid, tm_text_str(&command), &found);
 	if (!err && !found)
-		err = tm_error_new(TM_ERR_UNSUPPORTED, "process %d: a Python before 3.14 is controlled by a debugger, and neither gdb nor lldb is installed; "
+		err = tm_error_new(TM_ERR_NOTFOUND, "process %d: a Python before 3.14 is controlled by a debugger, and neither gdb nor lldb is installed; "
 			"or start the program with tm run, PYTHONTRACEMALLOC=1 or python -X tracemalloc", pid);
 	tm_text_free(&command);
 	return err;

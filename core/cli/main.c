@@ -99,7 +99,7 @@ static struct tm_error *run_own(void *ctx, const char *name, unsigned n, const c
 
 static struct tm_error *drive(void *ctx, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout)
 {
-	return tm_shell_drive(ctx, pid, name, operands, n, timeout);
+	return tm_shell_drive(ctx, &interrupted, pid, name, operands, n, timeout);
 }
 
 /* "--help" and "--version" in place of a command. */

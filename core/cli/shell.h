@@ -1,6 +1,7 @@
 /* The commands of the shell's own: rows of the command table that are marked 'shell'. */
 #ifndef TM_SHELL_H
 #define TM_SHELL_H
+#include <signal.h>
 #include "tm/command.h"
 #include "tm/text.h"
 
@@ -13,8 +14,11 @@ struct tm_error *tm_shell_launch(void *ctx, const struct tm_launch *l);
 struct tm_error *tm_shell_install_gdb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
 struct tm_error *tm_shell_install_lldb(const struct tm_sink *out, unsigned n, const char *const *operands, const struct tm_setup *setup);
 
-/* Row NAME, such as "start", on process PID, by a debugger that is started for it and ends with it. */
-struct tm_error *tm_shell_drive(const struct tm_sink *out, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout);
+/*
+ * Row NAME, such as "start", on process PID, by a debugger that is started for it and ends with it: soon, when *STOP is a signal. NOTFOUND:
+ * none is installed.
+ */
+struct tm_error *tm_shell_drive(const struct tm_sink *out, const volatile sig_atomic_t *stop, int pid, const char *name, const char *const *operands, unsigned n, uint64_t timeout);
 
 /* For LLDB before it loads anything: threads that load modules can wait for each other for ever (20 to 23; llvm-project issue 205879).
    Does nothing where there is no such setting. */

@@ -50,36 +50,72 @@ static struct tm_error *say(struct tm_session *s, const struct tm_snapshot *now,
 
 static struct tm_error *look(struct tm_session *s, const struct tm_args *args, struct tm_snapshot **ret, struct tm_target **target)
 {
+	const struct tm_command *c = args->command;
+	if (!args->has_pid && !args->core && !s->front.target)
+		return tm_error_new(TM_ERR_USAGE, "which process? usage: tm %s%s%s -p PID", c->name, *c->operands ? " " : "", c->operands);
 	struct tm_error *err = tm_source_open(s, args, NULL, false, ret, target);
 	if (!err && !*target) {
 		tm_snapshot_unref(*ret);
 		*ret = NULL;
-		err = tm_error_new(TM_ERR_UNSUPPORTED, "'tm %s' needs a live process: -p PID", args->command->name);
+		err = tm_error_new(TM_ERR_UNSUPPORTED, "'tm %s' needs a live process: -p PID", c->name);
 	}
 	return err;
+}
+
+static struct tm_error *by_debugger(struct tm_session *s, const struct tm_args *args, int pid, double seconds)
+{
+	return s->front.control(s->front.ctx, pid, args->command->name, args->operands, args->noperands, seconds < 1 ? 1 : (uint64_t)seconds);
+}
+
+/*
+ * By ourselves. A process all of whose threads wait never comes to run a script: a debugger can make one of them do it, and is asked to
+ * after a while, where there is one.
+ */
+static struct tm_error *alone(struct tm_session *s, const struct tm_args *args, const struct tm_order *order, struct tm_snapshot *before,
+	struct tm_target *target, enum tm_way *way, bool *driven)
+{
+	enum { WHILE = 2 }; /* seconds */
+	struct tm_order first = *order, rest = *order;
+	first.seconds = s->front.control && !target->still && order->seconds > WHILE ? WHILE : order->seconds;
+	rest.seconds = order->seconds - (rest.before = first.seconds);
+	struct tm_error *err = tm_control(target, &before->about, &first, NULL, way);
+	if (!err || tm_error_code(err) != TM_ERR_TIMEOUT || rest.seconds <= 0)
+		return err;
+	tm_error_free(err);
+	err = by_debugger(s, args, target->pid, rest.seconds);
+	*driven = !err || tm_error_code(err) != TM_ERR_NOTFOUND;
+	if (*driven)
+		return err;
+	tm_error_free(err);
+	return tm_control(target, &before->about, &rest, NULL, way);
 }
 
 /* What was captured goes on: TARGET is closed before the process is looked at again. */
 static struct tm_error *carry_out(struct tm_session *s, const struct tm_args *args, const struct tm_order *order, struct tm_snapshot *before,
 	struct tm_target *target)
 {
-	bool in_debugger = s->front.hands && !args->has_pid;
+	bool in_debugger = s->front.hands && !args->has_pid, driven = false;
+	int tracer = in_debugger ? 0 : tm_process_tracer(target->pid);
 	if (!in_debugger && tm_process_lost_main(target->pid))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "process %d: it has no main thread any more", target->pid);
+	if (tracer && !tm_process_is_ours(target->pid))
+		return tm_error_new(TM_ERR_UNSUPPORTED, "process %d is held by process %d (a debugger or strace): 'tm %s' there, or let it go first",
+			target->pid, tracer, args->command->name);
 	if (!in_debugger && !tm_control_alone(&before->about)) {
 		if (s->front.control)
-			return s->front.control(s->front.ctx, target->pid, args->command->name, args->operands, args->noperands, args->timeout);
+			return by_debugger(s, args, target->pid, order->seconds);
 		return tm_error_new(TM_ERR_UNSUPPORTED, "process %d: Python %s is controlled by the debugger that holds it: attach to it first", target->pid,
 			before->about.python);
 	}
 	enum tm_way way = TM_WAY_NONE;
-	struct tm_error *err = tm_control(target, &before->about, order, in_debugger ? s->front.hands : NULL, &way);
 	struct tm_snapshot *after = NULL;
-	if (!err)
+	struct tm_error *err = in_debugger ? tm_control(target, &before->about, order, s->front.hands, &way) :
+		alone(s, args, order, before, target, &way, &driven);
+	if (!err && !driven)
 		err = tm_source_open(s, args, NULL, false, &after, NULL);
-	if (!err)
+	if (!err && !driven)
 		err = tm_control_verify(&after->about, order);
-	if (!err)
+	if (!err && !driven)
 		err = say(s, after, way);
 	tm_snapshot_unref(after);
 	return err;

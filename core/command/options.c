@@ -310,7 +310,8 @@ struct tm_error *tm_args_parse(const struct tm_session *s, const struct tm_comma
 		i += used;
 	}
 	if (excess && !args->help)
-		return tm_error_new(TM_ERR_USAGE, "'%s' is one word too many; usage: tm %s%s%s", excess, c->name, *c->operands ? " " : "", c->operands);
+		return tm_error_new(TM_ERR_USAGE, "'%s' is one word too many; usage: tm %s%s%s%s", excess, c->name, *c->operands ? " " : "", c->operands,
+			c->groups & TM_GROUP_CONTROL && !s->front.target ? " -p PID" : "");
 	if (args->json)
 		args->format = TM_FORMAT_JSON;
 	return NULL;

@@ -183,10 +183,14 @@ static struct tm_error *a_moment(struct tm_control *c)
 static struct tm_error *timed_out(struct tm_control *c)
 {
 	struct tm_text at = { 0 };
-	if (c->hands)
+	if (c->t->still && !c->hands)
+		tm_text_printf(&at, "it is stopped ('kill -CONT %d' lets it go on)", c->t->pid);
+	else if (!c->hands)
+		tm_text_puts(&at, "its threads may all be waiting, where only a debugger can do it");
+	else
 		tm_control_where(c, &at);
-	struct tm_error *err = tm_error_new(TM_ERR_OS, "%s: it came to no point in %g s where '%s' can run safely, and was left as it was%s%s; --timeout waits longer",
-		c->t->name, c->order->seconds, verbs[c->order->verb], at.len ? ": its main thread is " : "", tm_text_str(&at));
+	struct tm_error *err = tm_error_new(TM_ERR_TIMEOUT, "%s: it came to no point in %g s where '%s' can run safely, and was left as it was%s%s; --timeout waits longer",
+		c->t->name, c->order->before + c->order->seconds, verbs[c->order->verb], !at.len ? "" : c->hands ? ": its main thread is " : ": ", tm_text_str(&at));
 	tm_text_free(&at);
 	return err;
 }
@@ -204,8 +208,9 @@ static struct tm_error *one_try(struct tm_control *c, enum tm_way *way, bool *do
 	}
 	if (blocked && tm_control_gil(c)) {
 		*way = TM_WAY_BLOCKED;
-		*done = true;
-		return tm_control_on_main(c);
+		err = tm_control_on_main(c, done);
+		if (err || *done)
+			return err;
 	}
 	if (c->row->path != TM_NONE) {
 		*way = TM_WAY_SCRIPT;

@@ -181,17 +181,29 @@ static bool runs_bytecode(struct tm_control *c)
 	return false;
 }
 
-bool tm_control_gil(struct tm_control *c)
+static bool gil_locked(struct tm_control *c, uint32_t *locked)
 {
 	uint64_t offset, gil = 0;
-	uint32_t locked;
 	if (!tm_control_offset(c, c->row->gil, &offset))
 		return false;
 	if (!c->row->gil_is_pointer)
 		gil = c->fn[TM_FN_RUNTIME] + offset;
 	else if (!tm_memory_word(&c->t->memory, c->interpreter + offset, &gil))
 		return false;
-	return tm_memory_u32(&c->t->memory, gil + TM_GIL_LOCKED, &locked) && locked <= 1 && (!locked || runs_bytecode(c));
+	return tm_memory_u32(&c->t->memory, gil + TM_GIL_LOCKED, locked) && *locked <= 1;
+}
+
+bool tm_control_gil(struct tm_control *c)
+{
+	uint32_t locked;
+	return gil_locked(c, &locked) && (!locked || runs_bytecode(c));
+}
+
+bool tm_control_gil_is_free(struct tm_control *c)
+{
+	uint32_t locked;
+	tm_memory_forget(&c->t->memory);
+	return gil_locked(c, &locked) && !locked;
 }
 
 void tm_control_where(struct tm_control *c, struct tm_text *t)

@@ -58,6 +58,7 @@ bool tm_control_blocked(struct tm_control *c);
 bool tm_control_brief(struct tm_control *c);
 /* Will the GIL be had soon: it is free, or its holder runs bytecode? */
 bool tm_control_gil(struct tm_control *c);
+bool tm_control_gil_is_free(struct tm_control *c);
 /* "in sem_clockwait () < time_sleep () ..." of the main thread, for messages. */
 void tm_control_where(struct tm_control *c, struct tm_text *t);
 
@@ -65,5 +66,5 @@ void tm_control_where(struct tm_control *c, struct tm_text *t);
 struct tm_error *tm_control_script(struct tm_control *c, bool *done);
 struct tm_error *tm_control_script_allowed(struct tm_control *c); /* has the process switched it off? */
 struct tm_error *tm_control_pending(struct tm_control *c, bool *done);
-struct tm_error *tm_control_on_main(struct tm_control *c);
+struct tm_error *tm_control_on_main(struct tm_control *c, bool *done);
 #endif

@@ -107,29 +107,35 @@ struct tm_error *tm_control_pending(struct tm_control *c, bool *done)
 		err = c->hands->finish(c->hands->ctx, tid, 0, left > SLICE ? left : SLICE, done);
 	if (!err && tid && !*done)
 		return tm_error_new(TM_ERR_OS, "%s: it began in the main thread, but has not come to its end: some lock may be held that it needs", c->t->name);
-	if (!err && !tid)
-		return withdraw(c, page);
+	if (!tid) { /* time is up, the user has stopped it, or something else has stopped the process */
+		struct tm_error *err2 = withdraw(c, page);
+		tm_error_free(err ? err2 : NULL);
+		return err ? err : err2;
+	}
 	if (!err)
 		err = unmap_page(c, page);
 	return err ? err : leave_queue(c);
 }
 
-struct tm_error *tm_control_on_main(struct tm_control *c)
+struct tm_error *tm_control_on_main(struct tm_control *c, bool *done)
 {
 	uint64_t page, has_gil, state, failed, ignored;
 	struct tm_error *err = call(c, c->fn[TM_FN_GIL_CHECK], NULL, 0, &has_gil);
-	if (!err && (int32_t)has_gil)
-		err = tm_error_new(TM_ERR_UNSUPPORTED, "%s: its main thread waits in a system call and holds the GIL", c->t->name);
-	if (!err)
-		err = map_page(c, &page);
-	if (!err)
-		err = call(c, c->fn[TM_FN_GIL_ENSURE], NULL, 0, &state);
+	/* It says yes to everybody once there has been a subinterpreter (3.8+: gilstate.check_enabled). */
+	if (err || ((int32_t)has_gil && !tm_control_gil_is_free(c)))
+		return err;
+	*done = true;
+	err = map_page(c, &page);
 	if (err)
 		return err;
-	err = call(c, c->fn[TM_FN_RUN], &page, 1, &failed);
-	struct tm_error *err2 = call(c, c->fn[TM_FN_GIL_RELEASE], &state, 1, &ignored);
-	if (!err2)
-		err2 = unmap_page(c, page);
+	err = call(c, c->fn[TM_FN_GIL_ENSURE], NULL, 0, &state);
+	if (!err) {
+		err = call(c, c->fn[TM_FN_RUN], &page, 1, &failed);
+		struct tm_error *err2 = call(c, c->fn[TM_FN_GIL_RELEASE], &state, 1, &ignored);
+		tm_error_free(err ? err2 : NULL);
+		err = err ? err : err2;
+	}
+	struct tm_error *err2 = unmap_page(c, page);
 	tm_error_free(err ? err2 : NULL);
 	return err ? err : err2;
 }

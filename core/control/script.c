@@ -7,12 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MOST_THREADS = 4096, MOST_PATH = 64 };
 static const double slice = 0.5; /* seconds for one thread, before the next one gets its chance */
@@ -26,8 +29,21 @@ struct armed {
 
 struct script {
 	char path[MOST_PATH]; /* as the process names it */
-	char here[MOST_PATH + 64]; /* the same file, from here */
+	int folder;	      /* the folder that it is in: it stays ours when the process, and the way to its root, are gone */
 };
+
+static const char *file_name(const struct script *s)
+{
+	return strrchr(s->path, '/') + 1;
+}
+
+/* A folder as the process sees it: no link in it leads out of its root. */
+static int open_folder(int root, const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+	return fd < 0 && errno == ENOSYS ? openat(root, path + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : fd;
+}
 
 static struct tm_error *write_script(struct tm_control *c, int fd, const char *path)
 {
@@ -47,26 +63,33 @@ static struct tm_error *make_script(struct tm_control *c, struct script *s)
 {
 	static const char *const folders[] = { "/tmp", "/var/tmp", "/dev/shm" };
 	uint64_t number;
-	char root[64];
+	char path[64];
 	struct stat st;
 	int error = 0;
 	if (getrandom(&number, sizeof number, 0) != sizeof number)
 		return tm_error_os(errno, "a random name");
-	snprintf(root, sizeof root, "/proc/%d/root", c->t->pid);
+	snprintf(path, sizeof path, "/proc/%d/root", c->t->pid);
+	tm_autoclose int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return tm_error_os(errno, "%s: its root folder", c->t->name);
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
 		snprintf(s->path, sizeof s->path, "%s/tm-%016" PRIx64 ".py", folders[i], number);
-		snprintf(s->here, sizeof s->here, "%s%s", root, s->path);
-		tm_autoclose int fd = open(s->here, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		s->folder = open_folder(root, folders[i]);
+		tm_autoclose int fd = s->folder < 0 ? -1 : openat(s->folder, file_name(s), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd < 0) {
 			error = errno;
+			if (s->folder >= 0)
+				close(s->folder);
 			continue;
 		}
-		snprintf(root, sizeof root, "/proc/%d", c->t->pid);
-		if (!stat(root, &st) && st.st_uid != geteuid() && fchown(fd, st.st_uid, st.st_gid))
+		snprintf(path, sizeof path, "/proc/%d", c->t->pid);
+		if (!stat(path, &st) && st.st_uid != geteuid() && fchown(fd, st.st_uid, st.st_gid))
 			error = errno; /* then it cannot be read there, which the time-out tells */
 		struct tm_error *err = write_script(c, fd, s->path);
-		if (err)
-			unlink(s->here);
+		if (err) {
+			unlinkat(s->folder, file_name(s), 0);
+			close(s->folder);
+		}
 		return err;
 	}
 	return tm_error_os(error, "%s: no folder for a script that it could read (/tmp, /var/tmp, /dev/shm)", c->t->name);
@@ -75,7 +98,7 @@ static struct tm_error *make_script(struct tm_control *c, struct script *s)
 static bool has_run(const struct script *s)
 {
 	struct stat st;
-	return lstat(s->here, &st) != 0;
+	return fstatat(s->folder, file_name(s), &st, AT_SYMLINK_NOFOLLOW) != 0;
 }
 
 /* ---- its threads ---- */
@@ -266,7 +289,9 @@ struct tm_error *tm_control_script(struct tm_control *c, bool *done)
 	if (c->hands && !tm_process_is_ours(c->t->pid))
 		return tm_error_new(TM_ERR_UNSUPPORTED, "%s: it is not on this machine, so that no script can be put where it finds it", c->t->name);
 	struct tm_error *err = make_script(c, &s);
-	if (!err && !c->hands)
+	if (err)
+		return err;
+	if (!c->hands)
 		err = tm_target_stop(c->t);
 	if (!err) {
 		for (size_t nth = 0; !err && !*done && tm_control_left(c) > 0; nth++)
@@ -275,6 +300,7 @@ struct tm_error *tm_control_script(struct tm_control *c, bool *done)
 			tm_error_free(tm_target_resume(c->t));
 	}
 	if (!*done)
-		unlink(s.here);
+		unlinkat(s.folder, file_name(&s), 0);
+	close(s.folder);
 	return err;
 }

@@ -382,6 +382,12 @@ bool tm_process_lost_main(int pid)
 	return thread_state(pid, pid) == 'Z';
 }
 
+int tm_process_tracer(int pid)
+{
+	long tracer = status_field(pid, "TracerPid");
+	return tracer > 0 ? (int)tracer : 0;
+}
+
 /* Is any thread held? Those that were may have ended, and others begun by them. */
 static bool holds(const struct live *l)
 {

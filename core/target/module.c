@@ -101,9 +101,6 @@ static void set_segments(struct tm_target *t, struct tm_module *m, const struct 
 			m->segments[m->nsegments++] = (struct tm_segment) { start, end, prot };
 			if (end > m->end)
 				m->end = end;
-		} else if (ph[i].type == PT_GNU_RELRO) {
-			m->relro_start = start;
-			m->relro_end = end;
 		} else if (ph[i].type == PT_NOTE) {
 			find_build_id(t, m, start, ph[i].memsz);
 		}

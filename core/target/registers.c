@@ -22,7 +22,7 @@ static struct tm_error *failed(int tid, const char *what)
 
 struct tm_error *tm_registers_get(int tid, struct tm_registers *ret)
 {
-	*ret = (struct tm_registers) { .bytes = malloc(MOST), .ngeneral = GENERAL };
+	*ret = (struct tm_registers) { .bytes = malloc(MOST) };
 	if (!ret->bytes)
 		return tm_error_nomem();
 	struct iovec rest = { ret->bytes + GENERAL, MOST - GENERAL };

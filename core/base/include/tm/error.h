@@ -23,6 +23,7 @@ enum tm_errcode {
 	TM_ERR_USAGE,        /* the command line makes no sense */
 	TM_ERR_INCOMPLETE,   /* --strict was asked for and something is missing */
 	TM_ERR_INTERRUPTED,  /* the host asked us to stop */
+	TM_ERR_TIMEOUT,      /* the target did not come to a certain point in time */
 };
 
 enum tm_errcode tm_error_code(const struct tm_error *err);

@@ -47,6 +47,7 @@ struct tm_order {
 	enum tm_verb verb;
 	unsigned nframe; /* of TM_START */
 	double seconds;	 /* how long to wait for the target */
+	double before;	 /* that were waited before, for messages */
 };
 
 enum tm_way {

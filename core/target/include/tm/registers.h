@@ -10,7 +10,7 @@
 
 struct tm_registers {
 	uint8_t *bytes;
-	size_t n, ngeneral; /* general ones first */
+	size_t n; /* general ones first */
 };
 
 /* OS: it is not ours, runs, or has ended. UNSUPPORTED: not on this kind of machine. */

@@ -30,7 +30,6 @@ struct tm_module {
 		unsigned prot;
 	} segments[16]; /* from the program headers in memory, or in the verified file */
 	unsigned nsegments;
-	uint64_t relro_start, relro_end;
 	struct tm_elffile *file;  /* the verified file; NULL until asked for */
 	struct tm_elffile *debug; /* its separate debug file, verified too */
 	bool file_tried, debug_tried;
@@ -98,6 +97,8 @@ bool tm_process_is_ours(int pid);
 bool tm_process_has_other_files(int pid);
 /* Its main thread has ended; others may live on. */
 bool tm_process_lost_main(int pid);
+/* Who traces process PID; 0: nobody. */
+int tm_process_tracer(int pid);
 /*
  * This very process, whose threads are not stopped: HOLDER keeps its tables still, by their locks, while they are read where
  * they are. What leads to them is read as another process's memory would be, so that a wrong pointer does no harm.

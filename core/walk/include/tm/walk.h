@@ -15,7 +15,7 @@ struct tm_walk {
 	struct tm_poll poll; /* the target's, unless the caller sets another: a walk on a second thread must not call the host */
 	uint8_t *scratch; /* frames that straddle two spans */
 	size_t scratch_cap;
-	unsigned hint_head, hint_entry, hint_trace, hint_traceback, hint_string;
+	unsigned hint_entry, hint_trace, hint_traceback;
 };
 
 void tm_walk_init(struct tm_walk *w, struct tm_target *t, const struct tm_layout *l);
