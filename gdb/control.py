@@ -49,7 +49,7 @@ class Hands:
         with selection(), Undisturbed() as run:
             thread_of(tid).switch()
             gdb.newest_frame().select()
-            before = tm._registers(tid) if is_native() else None
+            before = registers_of(tid)
             try:
                 return (self.our_call if self.by_ourselves else self.gdbs_call)(run, tid, function, arguments, seconds)
             except gdb.error as error:
@@ -133,6 +133,14 @@ class Hands:
             finally:
                 stop.delete()
             return run.reached()
+
+
+def registers_of(tid):
+    """All of them, where we can put them back; else None."""
+    try:
+        return tm._registers(tid) if is_native() else None
+    except tm.Error:
+        return None
 
 
 def is_native():

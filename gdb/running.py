@@ -40,6 +40,9 @@ class Undisturbed:
         for name, value in self.SETTINGS.items():
             gdb.execute("set %s %s" % (name, value), to_string=True)
         gdb.execute("handle all nostop noprint pass", to_string=True)  # which leaves out SIGTRAP and SIGINT
+        for actions, names in self.signals.items():
+            if "nopass" in actions:  # what the user keeps from the target
+                gdb.execute("handle %s nopass" % " ".join(names), to_string=True)
         gdb.execute("handle %s stop print" % " ".join(self.FAULTS), to_string=True)
         gdb.execute("handle SIGINT stop print nopass", to_string=True)
         gdb.events.stop.connect(self.stopped)

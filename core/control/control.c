@@ -209,8 +209,10 @@ static struct tm_error *one_try(struct tm_control *c, enum tm_way *way, bool *do
 	if (blocked && tm_control_gil(c)) {
 		*way = TM_WAY_BLOCKED;
 		err = tm_control_on_main(c, done);
-		if (err || *done)
+		if (*done || (err && (c->row->path == TM_NONE || tm_error_code(err) == TM_ERR_INTERRUPTED)))
 			return err;
+		tm_error_free(err); /* its first call did not come about, which changes nothing: signals arrive, and with them Python runs */
+		err = NULL;
 	}
 	if (c->row->path != TM_NONE) {
 		*way = TM_WAY_SCRIPT;

@@ -42,7 +42,8 @@ static int open_folder(int root, const char *path)
 {
 	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
 	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
-	return fd < 0 && errno == ENOSYS ? openat(root, path + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : fd;
+	bool unknown = fd < 0 && (errno == ENOSYS || errno == EPERM); /* an older kernel, or a container's filter that does not know it */
+	return unknown ? openat(root, path + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : fd;
 }
 
 static struct tm_error *write_script(struct tm_control *c, int fd, const char *path)

@@ -16,12 +16,31 @@ static struct tm_run *of(void *ctx)
 	return *(struct tm_run **)ctx;
 }
 
-/* The end of a callback: an exception is kept, and stands for an error. */
+/* What tm.Error says, taken out of the exception's hands; NULL: another exception is set, or none. */
+static struct tm_error *said(struct tm_run *run)
+{
+	PyObject *type, *value, *trace;
+	if (!PyErr_Occurred() || !PyErr_ExceptionMatches(run->st->error))
+		return NULL;
+	PyErr_Fetch(&type, &value, &trace);
+	PyObject *text = value ? PyObject_Str(value) : NULL, *bytes = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
+	struct tm_error *err = tm_error_new(TM_ERR_UNSUPPORTED, "%s", bytes ? PyBytes_AsString(bytes) : "the debugger could not do it");
+	PyErr_Clear();
+	Py_XDECREF(bytes);
+	Py_XDECREF(text);
+	Py_XDECREF(type);
+	Py_XDECREF(value);
+	Py_XDECREF(trace);
+	return err;
+}
+
+/* The end of a callback: tm.Error is an error like any other; another exception is kept, and stands for an error that ends all. */
 static struct tm_error *leave(struct tm_run *run)
 {
+	struct tm_error *err = said(run);
 	bool failed = PyErr_Occurred() != NULL;
 	tm_run_leave(run);
-	return failed ? tm_run_failed(run) : NULL;
+	return failed ? tm_run_failed(run) : err;
 }
 
 static struct tm_error *write_memory(void *ctx, uint64_t addr, const void *data, size_t len)
