@@ -1,13 +1,12 @@
 """GDB's target runs for a while on behalf of tm, and nothing of the user's is touched by that."""
 
-import contextlib
 import os
 import re
 import threading
 
 import gdb
 import tm
-from .frames import lwp, stack
+from .frames import lwp
 from .target import told
 
 with open("/proc/self/cmdline", "rb") as line:
@@ -127,33 +126,3 @@ def redirect(fd):
     gdb.flush()
     os.dup2(fd, 1)
     os.close(fd)
-
-
-def uninterruptible():
-    """Why a process that was let go might not be stopped again; None: it can be."""
-    if gdb.parameter("non-stop"):
-        return "GDB is in non-stop mode ('set non-stop off' before the process is attached to or run)"
-    inferior = gdb.selected_inferior()
-    if inferior.connection and "remote" in inferior.connection.type:
-        group = re.search(r"^Process group: (\d+)$", gdb.execute("info proc stat", to_string=True), re.MULTILINE)
-        if not group or int(group.group(1)) != inferior.pid:
-            return "gdbserver interrupts a process only if that leads its process group (as one does that gdbserver has started)"
-    return None
-
-
-@contextlib.contextmanager
-def selection():
-    """What the user has selected stays so."""
-    why = uninterruptible()
-    if why:
-        raise tm.Error("live control is not possible here: " + why)
-    thread, level = gdb.selected_thread(), gdb.selected_frame().level() if hasattr(gdb.Frame, "level") else 0
-    pc = gdb.selected_frame().pc()
-    try:
-        yield
-    finally:
-        if thread and thread.is_valid():
-            thread.switch()
-            with contextlib.suppress(gdb.error):
-                frames = stack(thread, level + 1)
-                (frames[level] if len(frames) > level and frames[level].pc() == pc else frames[0]).select()
