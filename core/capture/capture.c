@@ -6,7 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { ROUNDS = 3 }; /* times that a live process is held before its tables are decoded while it waits */
+enum {
+	ROUNDS = 3,    /* times that a live process is held before its tables are decoded while it waits */
+	MOST_TORN = 7, /* times that one met inside an update is held once more, 1 to 64 ms later */
+};
 
 /* One look at the target as it is now. */
 struct look {
@@ -305,12 +308,26 @@ static struct tm_error *capture_running(struct look *l, const struct tm_capture_
 	return err;
 }
 
+/* One met inside an update is held once more, a moment later: it may have had no processor meanwhile. */
+static bool try_again(const struct look *l, int *torn)
+{
+	const struct tm_snapshot *s = l->tracing.snapshot;
+	bool is = false;
+	for (size_t i = 0; s && i < s->nnotes; i++)
+		is |= s->notes[i].gap && strncmp(s->notes[i].text, "torn:", 5) == 0;
+	if (!is || *torn >= MOST_TORN)
+		return false;
+	nanosleep(&(struct timespec) { .tv_nsec = 1000000L << (*torn)++ }, NULL);
+	return true;
+}
+
 static struct tm_error *capture_live(struct look *l, const struct tm_capture_options *o)
 {
 	struct tm_memory *m = &l->finder.target->memory;
 	struct tm_target *t = l->finder.target;
 	struct tm_error *err = t->still ? NULL : look(l, false); /* one that stands still loses no time while it is read */
-	for (int round = 0; !err && l->have_chosen && round < ROUNDS; round++) {
+	int torn = 0;
+	for (int round = 0; !err && l->have_chosen && round < ROUNDS;) {
 		err = hold_and_copy(t);
 		if (err)
 			return err;
@@ -319,20 +336,24 @@ static struct tm_error *capture_live(struct look *l, const struct tm_capture_opt
 		err = look_again(l, o->traces);
 		m->frozen = false;
 		const struct tm_judgement *j = &l->tracing;
-		bool torn = j->gone || (j->snapshot && !j->snapshot->about.complete && j->state.lock_held && round + 1 < ROUNDS);
-		if (!err && !m->wanted.n && j->verdict != TM_REJECTED && j->verdict != TM_UNREADABLE && !torn)
+		bool whole = !m->wanted.n && j->verdict != TM_REJECTED && j->verdict != TM_UNREADABLE && !j->gone;
+		if (!err && whole && !try_again(l, &torn))
 			return NULL;
+		round += !whole;
 	}
 	/* Off, nothing found while it ran, or changing too fast to be caught: everything again while it is held. */
-	if (!err)
-		err = tm_target_stop(t);
-	if (err)
-		return err;
-	look_afresh(l);
-	err = look(l, o->traces);
-	struct tm_error *err2 = tm_target_resume(t);
-	tm_error_free(err ? err2 : NULL);
-	return err ? err : err2;
+	do {
+		if (!err)
+			err = tm_target_stop(t);
+		if (err)
+			return err;
+		look_afresh(l);
+		err = look(l, o->traces);
+		struct tm_error *err2 = tm_target_resume(t);
+		tm_error_free(err ? err2 : NULL);
+		err = err ? err : err2;
+	} while (!err && !t->still && try_again(l, &torn));
+	return err;
 }
 
 struct tm_error *tm_capture(struct tm_target *t, const struct tm_capture_options *o, struct tm_snapshot **ret)
