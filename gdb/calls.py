@@ -45,6 +45,9 @@ class Calls:
             except gdb.error as error:
                 if not run.ended:
                     self.thread_as_before(tid, before)
+                if run.by_signal("SIGINT") and not run.late:
+                    gdb.execute("queue-signal 0", to_string=True)
+                    raise KeyboardInterrupt from error
                 why = run.event.stop_signal if run.by_signal() and not run.late else " ".join(str(error).split())
                 raise tm.Error("a call in the target did not come back%s: %s" % (" in time" if run.late else "", why)) from error
             finally:

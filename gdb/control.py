@@ -3,7 +3,7 @@
 import gdb
 import tm
 from .calls import Calls
-from .frames import MASK, first_line, lwp, selection, stack, thread_of
+from .frames import MASK, first_line, lwp, register, selection, stack, thread_of
 from .running import Here, Undisturbed
 
 
@@ -22,7 +22,7 @@ class Hands(Calls):
 
     def run_to(self, address, argument, seconds):
         def here():
-            return argument is None or int(gdb.newest_frame().read_register("rdi")) & MASK == argument
+            return argument is None or register("rdi") == argument
 
         return self.run_until(address, here, seconds)
 
@@ -32,7 +32,7 @@ class Hands(Calls):
             address, sp = frame.pc(), int(frame.read_register("rsp")) & MASK
 
         def here():
-            return lwp(gdb.selected_thread()) == tid and int(gdb.newest_frame().read_register("rsp")) & MASK >= sp
+            return lwp(gdb.selected_thread()) == tid and register("rsp") >= sp
 
         return self.run_until(address, here, seconds) is not None
 

@@ -59,6 +59,7 @@ def run(debugger, line, context, result):
         host.status = 0
         result.SetStatus(lldb.eReturnStatusSuccessFinishResult)
     except KeyboardInterrupt:
+        host.status = 130
         result.SetError("interrupted")
     except tm.Error as error:
         host.status = getattr(error, "status", 1)

@@ -311,11 +311,7 @@ static struct tm_error *capture_running(struct look *l, const struct tm_capture_
 /* One met inside an update is held once more, a moment later: it may have had no processor meanwhile. */
 static bool try_again(const struct look *l, int *torn)
 {
-	const struct tm_snapshot *s = l->tracing.snapshot;
-	bool is = false;
-	for (size_t i = 0; s && i < s->nnotes; i++)
-		is |= s->notes[i].gap && strncmp(s->notes[i].text, "torn:", 5) == 0;
-	if (!is || *torn >= MOST_TORN)
+	if (!l->tracing.torn || *torn >= MOST_TORN)
 		return false;
 	nanosleep(&(struct timespec) { .tv_nsec = 1000000L << (*torn)++ }, NULL);
 	return true;

@@ -562,6 +562,10 @@ static struct tm_error *freeze(struct judge *j, struct tm_judgement *ret)
 	a->truncated = j->truncated;
 	if (!tell(j, s, snap))
 		return tm_error_nomem();
+	uint64_t mask = j->c->layout->word == 4 ? UINT32_MAX : UINT64_MAX;
+	bool absent = j->traces.missing + j->traces.missing_buckets + j->others.missing + j->others.missing_buckets;
+	ret->torn = j->ngone || j->unlisted || j->traces.misplaced + j->others.misplaced ||
+		(!absent && (j->expected != j->sums.count || j->short_table || (s->has_traced && (j->sums.sum & mask) != s->traced)));
 	a->complete = true;
 	for (size_t i = 0; i < snap->nnotes; i++)
 		a->complete &= !snap->notes[i].gap;

@@ -96,6 +96,7 @@ struct tm_judgement {
 	enum tm_verdict verdict;
 	struct tm_state state;
 	struct tm_text why; /* of a rejection */
+	bool torn; /* TM_TRACING, met inside an update: a moment later it is not */
 	bool gone; /* TM_TRACING, but a table is in the middle of a resize: none of its entries is known */
 	struct tm_snapshot *snapshot; /* for TM_TRACING; about is only filled as far as the tables tell */
 };

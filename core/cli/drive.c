@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,7 +49,7 @@ static struct tm_error *run(char *const *argv, const volatile sig_atomic_t *stop
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return *stop ? tm_error_new(TM_ERR_INTERRUPTED, "interrupted") : tm_text_error(said);
+	return *stop && !strstr(tm_text_str(said), "\n" MARK) ? tm_error_new(TM_ERR_INTERRUPTED, "interrupted") : tm_text_error(said);
 }
 
 static bool is_noise(const char *line, size_t n)
@@ -78,10 +79,12 @@ static struct tm_error *answer(const struct tm_sink *out, const char *program, i
 			tm_text_put(&text, line, (size_t)(next - line));
 		line = next;
 	}
-	int status = end[sizeof mark - 1] - '0';
+	int status = atoi(end + sizeof mark - 1); /* the shell's */
 	struct tm_error *err = tm_text_error(&text);
 	if (!err && !status)
 		out->write(out->ctx, tm_text_str(&text), text.len);
+	else if (!err && status == 128 + SIGINT)
+		err = tm_error_new(TM_ERR_INTERRUPTED, "interrupted");
 	else if (!err) {
 		static const enum tm_errcode codes[] = { TM_ERR_OS, TM_ERR_UNSUPPORTED, TM_ERR_USAGE, TM_ERR_NOTTRACING, TM_ERR_INCOMPLETE };
 		const char *message = tm_text_str(&text);

@@ -9,7 +9,7 @@
 	"This is the one place where anything runs in the target: from 3.14 on a script that the process runs by itself\n" \
 	"(PEP 768, unless it has switched that off), before that a pending call in its main thread, or a call there while it\n" \
 	"waits in a system call. Where none of these is safe, nothing is done. In the shell -p names the process, and a Python\n" \
-	"before 3.14 needs an installed GDB or LLDB."
+	"before 3.14, or one all of whose threads wait, needs an installed GDB or LLDB."
 #define CONTROL_GROUPS TM_GROUP_ALL | TM_GROUP_PROCESS | TM_GROUP_CONTROL
 
 const struct tm_command tm_commands[] = {

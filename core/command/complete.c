@@ -181,17 +181,19 @@ struct tm_error *tm_session_complete(struct tm_session *s, const char *line, str
 	const char *text = w.open ? w.items.items[done] : "", *raw = w.open ? w.raw.items[done] : "";
 	ret->start = w.start;
 	err = complete(s, w.items.items, done, text, ret);
-	for (size_t i = 0; !err && i < ret->words.n; i++) {
+	for (size_t i = 0; i < ret->words.n; i++) {
 		struct tm_text t = { 0 };
 		bool can = as_typed(raw, ret->words.items[i], strlen(text), w.quote, &t);
-		err = tm_text_error(&t);
+		err = err ? err : tm_text_error(&t);
 		free(ret->words.items[i]);
 		if (can && !err)
 			ret->words.items[n++] = t.s;
 		else
 			tm_text_free(&t);
 	}
-	ret->words.n = err ? 0 : n;
+	ret->words.n = n;
+	if (err)
+		tm_completion_free(ret);
 	tm_words_free(&w);
 	return err;
 }

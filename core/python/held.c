@@ -47,7 +47,7 @@ static bool among_files(const char *path, const char *real, char found[PATH_MAX]
 {
 	struct stat wanted, st;
 	char link[PATH_MAX + sizeof deleted];
-	bool there = stat(path, &wanted) == 0, gone = false;
+	bool there = stat(path, &wanted) == 0, held = false;
 	DIR *dir = opendir("/proc/self/fd");
 	for (struct dirent *e; dir && (e = readdir(dir));) {
 		int n = atoi(e->d_name);
@@ -57,17 +57,17 @@ static bool among_files(const char *path, const char *real, char found[PATH_MAX]
 		link[len] = 0;
 		if (there && fstat(n, &st) == 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino) {
 			strcpy(found, path);
-			gone = true;
+			held = true;
 			break;
 		}
 		if (is_gone(link, path) || is_gone(link, real)) {
 			snprintf(found, PATH_MAX, "/proc/self/fd/%d", n);
-			gone = true;
+			held = true;
 		}
 	}
 	if (dir)
 		closedir(dir);
-	return gone;
+	return held;
 }
 
 static bool is_core(const char *path)

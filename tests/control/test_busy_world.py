@@ -107,7 +107,7 @@ def test_signals_arrive_all_the_time(gdb, interpreter, program):
 def test_nothing_comes_after_the_user_has_stopped_it(tm, interpreter, program):
     """A call that is queued is taken out again; a debugger that works for the shell is told."""
     few(interpreter)
-    with Subject(interpreter.path, program=program(IN_C % 600_000_000)) as subject:
+    with Subject(interpreter.path, program=program(IN_C % 1_000_000_000)) as subject:
         for number, status in (signal.SIGINT, 130), (signal.SIGTERM, 143):
             process = subprocess.Popen([tm.path, "start", "5", "-p", str(subject.pid), "--timeout", "60"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             time.sleep(1.5)
